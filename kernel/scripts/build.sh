@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Builds the patched kernel and the modules: build.sh demo|debug|bench
+# The last line printed is the path of the bzImage.
+. "$(dirname "$0")/common.sh"
+
+config=${1:?usage: build.sh demo|debug|bench}
+configs=$REPO/kernel/configs
+obj=$CACHE/build/$KVER-$config
+
+[ -f "$configs/$config.config" ] || die "no such config: $config"
+need_for_kernel
+lock_cache
+"$REPO/kernel/scripts/tree.sh"
+
+mkdir -p "$obj"
+kmake() { make -C "$TREE" O="$obj" CC="ccache gcc" "$@"; }
+
+# A date in the kernel would make every build a new one for ccache.
+export KBUILD_BUILD_TIMESTAMP=@0 KBUILD_BUILD_USER=groupcast KBUILD_BUILD_HOST=groupcast
+
+# Later fragments win; what Kconfig then does not grant is an error.
+cat "$configs/base.config" "$configs/$config.config" >"$obj/wanted.config.new"
+if ! cmp -s "$obj/wanted.config.new" "$obj/wanted.config" ||
+	[ "$REPO/Kconfig" -nt "$obj/.config" ]; then
+	kmake -s KCONFIG_ALLCONFIG="$obj/wanted.config.new" allnoconfig >"$obj/config.log" 2>&1 ||
+		die "configuration failed, see $obj/config.log"
+	tac "$obj/wanted.config.new" | grep '^CONFIG_' |
+		awk -F= '!seen[$1]++' | while read -r line; do
+		case $line in
+		*=n) ! grep -q "^${line%=n}=" "$obj/.config" ;;
+		*) grep -qxF -- "$line" "$obj/.config" ;;
+		esac || die "Kconfig does not grant $line"
+	done
+	mv "$obj/wanted.config.new" "$obj/wanted.config"
+fi
+
+quiet "$obj/build.log" "building Linux $KVER, config $config, on $JOBS cores" \
+	kmake -j"$JOBS" bzImage modules
+quiet "$obj/install.log" "installing its modules and headers" \
+	sh -ec 'make -s -C "$1" O="$2" INSTALL_MOD_PATH="$2/root" modules_install
+		make -s -C "$1" O="$2" INSTALL_HDR_PATH="$2/usr" headers_install' sh "$TREE" "$obj"
+
+echo "$obj/arch/x86/boot/bzImage"

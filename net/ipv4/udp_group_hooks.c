@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Group unicast for UDP: the built-in end, which leads to the engine.
+ *
+ * The engine is a loadable module with one table of operations. It is held by
+ * every socket that has had a group, and asked for by name when a socket uses
+ * one of the group's options and it is not there. No privilege is needed for
+ * that, as for a protocol family: the name is fixed, and an administrator who
+ * does not want groups blacklists the alias or sets the limit to 0.
+ */
+
+#include <linux/errqueue.h>
+#include <linux/kmod.h>
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+#include <linux/sysctl.h>
+#include <net/ip.h>
+#include <net/sock.h>
+#include <net/udp_group.h>
+
+/* On from the first group until the kernel stops. Turning it off with the last
+ * group would let any process patch kernel text for as long as it likes.
+ */
+DEFINE_STATIC_KEY_FALSE(udp_group_needed);
+EXPORT_SYMBOL_GPL(udp_group_needed);
+
+/* The limit is the system's and not a namespace's: whoever can make a user
+ * namespace is root over a network namespace, and could lift a limit there.
+ */
+unsigned int sysctl_udp_group_max_members __read_mostly = UDP_GROUP_MAX_MEMBERS;
+EXPORT_SYMBOL_GPL(sysctl_udp_group_max_members);
+
+static const struct udp_group_ops __rcu *udp_group_engine;
+
+int udp_group_register(const struct udp_group_ops *ops)
+{
+	if (unrcu_pointer(cmpxchg(&udp_group_engine, NULL,
+				  RCU_INITIALIZER(ops))))
+		return -EEXIST;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(udp_group_register);
+
+/* No socket has a group, or its module would not be unloaded. What is waited
+ * for are ICMP errors that found one just before it was freed.
+ */
+void udp_group_unregister(const struct udp_group_ops *ops)
+{
+	RCU_INIT_POINTER(udp_group_engine, NULL);
+	synchronize_rcu();
+}
+EXPORT_SYMBOL_GPL(udp_group_unregister);
+
+static const struct udp_group_ops *udp_group_engine_tryget(void)
+{
+	const struct udp_group_ops *ops;
+
+	rcu_read_lock();
+	ops = rcu_dereference(udp_group_engine);
+	if (ops && !try_module_get(ops->owner))
+		ops = NULL;
+	rcu_read_unlock();
+	return ops;
+}
+
+static const struct udp_group_ops *udp_group_engine_get(void)
+{
+	const struct udp_group_ops *ops = udp_group_engine_tryget();
+
+	if (ops || !IS_ENABLED(CONFIG_MODULES))
+		return ops;
+
+	request_module("net-udp-group");
+	return udp_group_engine_tryget();
+}
+
+static bool udp_group_supports(const struct sock *sk)
+{
+	return sk->sk_family == AF_INET && sk_is_udp(sk);
+}
+
+int udp_group_setsockopt(struct sock *sk, int optname, sockptr_t optval,
+			 unsigned int optlen)
+{
+	const struct udp_group_ops *ops;
+	int err;
+
+	if (!udp_group_supports(sk))
+		return -EOPNOTSUPP;
+
+	ops = udp_group_engine_get();
+	if (!ops)
+		return -ENOPROTOOPT;
+
+	err = ops->setsockopt(sk, optname, optval, optlen);
+	module_put(ops->owner);
+	return err;
+}
+
+int udp_group_getsockopt(struct sock *sk, int optname, sockptr_t optval,
+			 sockptr_t optlen)
+{
+	const struct udp_group_ops *ops;
+	int err;
+
+	if (!udp_group_supports(sk))
+		return -EOPNOTSUPP;
+
+	ops = udp_group_engine_get();
+	if (!ops)
+		return -ENOPROTOOPT;
+
+	err = ops->getsockopt(sk, optname, optval, optlen);
+	module_put(ops->owner);
+	return err;
+}
+
+/* An ICMP error is about one datagram of an earlier send. In sk_err it would
+ * fail the next send, which has done nothing: it goes to the member's record,
+ * and to the error queue if the socket has asked for that.
+ */
+bool __udp_group_icmp_error(struct sock *sk, struct sk_buff *skb, int err,
+			    __be16 port, u32 info, u8 *payload)
+{
+	const struct iphdr *iph = (const struct iphdr *)skb->data;
+	struct udp_group *group;
+
+	group = rcu_dereference(udp_sk(sk)->group);
+	if (!group || !READ_ONCE(group->members))
+		return false;
+
+	group->ops->icmp_error(group, iph->daddr, port, err);
+	if (inet_test_bit(RECVERR, sk))
+		ip_icmp_error(sk, skb, err, port, info, payload);
+	return true;
+}
+
+/* The socket is closed: nobody sends on it or changes its group any more. */
+void __udp_group_destroy(struct sock *sk)
+{
+	struct udp_sock *up = udp_sk(sk);
+	struct udp_group *group;
+	struct module *owner;
+
+	group = unrcu_pointer(xchg(&up->group, NULL));
+	if (!group)
+		return;
+
+	owner = group->ops->owner;
+	group->ops->free(group);
+	module_put(owner);
+}
+
+#ifdef CONFIG_SYSCTL
+static unsigned int udp_group_members_ceiling = UDP_GROUP_MAX_MEMBERS;
+
+static struct ctl_table udp_group_sysctls[] = {
+	{
+		.procname	= "udp_group_max_members",
+		.data		= &sysctl_udp_group_max_members,
+		.maxlen		= sizeof(sysctl_udp_group_max_members),
+		.mode		= 0644,
+		.proc_handler	= proc_douintvec_minmax,
+		.extra1		= SYSCTL_ZERO,
+		.extra2		= &udp_group_members_ceiling,
+	},
+};
+
+static int __init udp_group_sysctl_init(void)
+{
+	if (!register_net_sysctl(&init_net, "net/ipv4", udp_group_sysctls))
+		return -ENOMEM;
+	return 0;
+}
+late_initcall(udp_group_sysctl_init);
+#endif

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Group unicast for UDP: what became of the datagrams.
+ */
+
+#include <net/sock.h>
+#include "udp_group_impl.h"
+
+/* Any sender can be made to look unreachable by a forged ICMP message that
+ * quotes its addresses and ports, as with every socket. So an error is counted
+ * and reported, and nothing else follows from it.
+ */
+void udp_group_icmp(struct udp_group *group, __be32 daddr, __be16 dport,
+		    int err)
+{
+	struct udp_group_sock *gs = udp_group_sock(group);
+	struct udp_group_member *m = NULL;
+
+	/* The lock, and not a reference, keeps the table: softirq cannot free */
+	spin_lock_bh(&gs->lock);
+	if (gs->table)
+		m = udp_group_table_find(gs->table, daddr, dport);
+	if (m) {
+		atomic_inc(&m->icmp);
+		udp_group_member_error(m, err);
+		gs->totals.icmp++;
+	}
+	spin_unlock_bh(&gs->lock);
+}
+
+static void udp_group_stat_member(const struct udp_group_member *m, u32 slot,
+				  struct udp_grpstat_member *rec)
+{
+	memset(rec, 0, sizeof(*rec));
+	rec->slot = slot;
+	rec->error = READ_ONCE(m->error);
+	rec->sent = atomic64_read(&m->sent);
+	rec->failed = atomic64_read(&m->failed);
+	rec->icmp = atomic_read(&m->icmp);
+	rec->addr = m->addr;
+}
+
+/* Copy out the records that fit, from req->first_slot on; count them there. */
+static int udp_group_stat_copy_members(const struct udp_group_table *t,
+				       struct udp_grpstat *req,
+				       sockptr_t optval, int offset, int len)
+{
+	u32 slot;
+
+	for (slot = req->first_slot; slot < t->slots; slot++) {
+		struct udp_grpstat_member rec;
+
+		if (udp_group_is_hole(&t->slot[slot]))
+			continue;
+		if (len - offset < req->member_size)
+			break;
+		udp_group_stat_member(&t->slot[slot], slot, &rec);
+		if (copy_to_sockptr_offset(optval, offset, &rec,
+					   req->member_size))
+			return -EFAULT;
+		offset += req->member_size;
+		req->records++;
+		cond_resched();
+	}
+	return offset;
+}
+
+static void udp_group_stat_fill(struct udp_group_sock *gs,
+				const struct udp_group_table *t,
+				struct udp_grpstat *stat)
+{
+	spin_lock_bh(&gs->lock);
+	stat->generation = t ? t->generation : gs->generation;
+	stat->sends = gs->totals.sends;
+	stat->sent = gs->totals.sent;
+	stat->failed = gs->totals.failed;
+	stat->skipped = gs->totals.skipped;
+	stat->holes = gs->totals.holes;
+	stat->unreached = gs->totals.unreached;
+	stat->icmp = gs->totals.icmp;
+	spin_unlock_bh(&gs->lock);
+
+	if (t) {
+		stat->members = t->members;
+		stat->slots = t->slots;
+	}
+}
+
+/* The sizes that the caller was compiled with come in, so that both
+ * structures can grow: an older caller gets the part that it knows, a newer
+ * one is told how much of what it knows is there.
+ */
+static int udp_group_stat_request(struct udp_grpstat *req, sockptr_t optval,
+				  int len)
+{
+	memset(req, 0, sizeof(*req));
+	if (len < offsetofend(struct udp_grpstat, records))
+		return -EINVAL;
+	if (copy_from_sockptr(req, optval, offsetofend(struct udp_grpstat,
+						       records)))
+		return -EFAULT;
+	if (req->size < offsetofend(struct udp_grpstat, records) ||
+	    req->size > len || req->size % sizeof(u64) ||
+	    req->member_size % sizeof(u64) || req->records)
+		return -EINVAL;
+
+	req->member_size = min_t(u32, req->member_size,
+				 sizeof(struct udp_grpstat_member));
+	return 0;
+}
+
+int udp_group_get_stat(struct sock *sk, sockptr_t optval, sockptr_t optlen)
+{
+	struct udp_group_sock *gs = udp_group_of_sock(sk);
+	struct udp_group_table *t = NULL;
+	struct udp_grpstat req;
+	u32 size;
+	int len, end, err;
+
+	if (copy_from_sockptr(&len, optlen, sizeof(len)))
+		return -EFAULT;
+	if (len < 0)
+		return -EINVAL;
+	err = udp_group_stat_request(&req, optval, len);
+	if (err)
+		return err;
+
+	if (gs) {
+		t = udp_group_table_get(gs);
+		udp_group_stat_fill(gs, t, &req);
+	}
+
+	/* Records begin where the caller's own structure ends */
+	end = size = req.size;
+	if (t && req.member_size) {
+		end = udp_group_stat_copy_members(t, &req, optval, end, len);
+		err = min(end, 0);
+	}
+	if (t)
+		udp_group_table_put(gs, t);
+	if (err)
+		return err;
+
+	req.size = min_t(u32, size, sizeof(req));
+	if (copy_to_sockptr(optval, &req, req.size) ||
+	    copy_to_sockptr(optlen, &end, sizeof(end)))
+		return -EFAULT;
+	return 0;
+}

@@ -1,0 +1,34 @@
+#!/bin/busybox sh
+# The guest's first process: brings up what a program expects, runs
+# /guest.sh and sends /results out of the second serial port as a tar archive.
+# The console is for people to read, and for splats.
+
+/bin/busybox --install -s /bin
+export PATH=/bin:/sbin:/usr/sbin HOME=/root TMPDIR=/tmp
+
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+[ -c /dev/null ] || mount -t devtmpfs devtmpfs /dev
+mkdir -p /dev/pts /dev/shm
+mount -t devpts devpts /dev/pts
+mount -t tmpfs tmpfs /dev/shm
+mount -t tmpfs tmpfs /run
+mount -t tmpfs tmpfs /tmp
+mount -t debugfs debugfs /sys/kernel/debug
+mount -t tracefs tracefs /sys/kernel/tracing
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+[ -d /sys/kernel/security ] && mount -t securityfs securityfs /sys/kernel/security
+mkdir -p /run/netns
+ip link set lo up
+
+echo "guest: up after $(cut -d' ' -f1 /proc/uptime) s"
+sh /guest.sh
+echo $? >/results/exit
+dmesg >/results/dmesg
+cat /proc/sys/kernel/tainted >/results/tainted
+: >/results/complete
+
+stty -F /dev/ttyS1 raw -echo
+tar -C /results -cf /dev/ttyS1 .
+echo "guest: done"
+poweroff -f

@@ -64,15 +64,14 @@ static int udp_group_addr_len(const void *addr, unsigned int left)
 {
 	sa_family_t family;
 
-	if (left < sizeof(family))
+	/* No address is shorter */
+	if (left < sizeof(struct sockaddr_in))
 		return -EINVAL;
 	memcpy(&family, addr, sizeof(family));
 
 	/* An AF_INET socket sends to IPv4 addresses */
 	if (family != AF_INET)
 		return -EAFNOSUPPORT;
-	if (left < sizeof(struct sockaddr_in))
-		return -EINVAL;
 	return sizeof(struct sockaddr_in);
 }
 

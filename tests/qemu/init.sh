@@ -3,8 +3,9 @@
 # /guest.sh and sends /results out of the second serial port as a tar archive.
 # The console is for people to read, and for splats.
 
-/bin/busybox --install -s /bin
-export PATH=/bin:/sbin:/usr/sbin HOME=/root TMPDIR=/tmp
+# Programs of Debian's that are here already stay.
+/bin/busybox --install -s 2>/dev/null
+export PATH=/sbin:/usr/sbin:/bin:/usr/bin HOME=/root TMPDIR=/tmp
 
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
@@ -22,7 +23,7 @@ mkdir -p /run/netns
 ip link set lo up
 
 echo "guest: up after $(cut -d' ' -f1 /proc/uptime) s"
-sh /guest.sh
+/bin/sh /guest.sh
 echo $? >/results/exit
 dmesg >/results/dmesg
 cat /proc/sys/kernel/tainted >/results/tainted

@@ -20,8 +20,10 @@ put() {
 	done
 }
 
-mkdir -p "$root"/{bin,sbin,dev,proc,sys,tmp,run,etc,root,results}
+mkdir -p "$root"/{bin,sbin,usr/bin,usr/sbin,dev,proc,sys,tmp,run,etc,root,results}
 put /bin/busybox bin/busybox
+# busybox's own shell would run its own ip and tc, whatever PATH says
+put /bin/dash bin/sh
 put "$(command -v ip)" sbin/ip
 put "$(command -v tc)" sbin/tc
 put "$(command -v nft)" usr/sbin/nft

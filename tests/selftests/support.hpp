@@ -14,6 +14,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
@@ -26,6 +28,13 @@
 #include <string_view>
 #include <utility>
 #include <vector>
+
+// Beside its type, where lookup by argument finds it.
+inline bool operator==(const sockaddr_in &a, const sockaddr_in &b)
+{
+    return a.sin_family == b.sin_family && a.sin_port == b.sin_port &&
+           a.sin_addr.s_addr == b.sin_addr.s_addr;
+}
 
 namespace selftest {
 
@@ -72,12 +81,6 @@ inline sockaddr_in address(std::string_view ip, uint16_t port)
     return sin;
 }
 
-inline bool operator==(const sockaddr_in &a, const sockaddr_in &b)
-{
-    return a.sin_family == b.sin_family && a.sin_port == b.sin_port &&
-           a.sin_addr.s_addr == b.sin_addr.s_addr;
-}
-
 // A network namespace of the test's own, in which the calling thread is.
 class NetNs {
 public:
@@ -86,6 +89,8 @@ public:
         if (unshare(CLONE_NEWNET) < 0)
             throw std::runtime_error("unshare(CLONE_NEWNET)");
         self_ = Fd(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+        // IPv6 says things of its own on every new device; these count them
+        std::ofstream("/proc/sys/net/ipv6/conf/default/disable_ipv6") << 1;
         run("ip link set lo up");
     }
     ~NetNs() { leave(); }

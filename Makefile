@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# groupcast: kernel-level group unicast for UDP. `make help` says what there is.
+
+KVER ?= 6.12
+CONFIG ?= demo
+export KVER CONFIG
+
+help:
+	@echo 'make demo            build the kernel, boot it, stream a file to 64 receivers'
+	@echo '                     (FILE=PATH: another file)'
+	@echo 'make test            all tests: KUnit, selftests, library; in QEMU on a debug kernel'
+	@echo 'make check           what reviewers run, on every patch; check-fast is a part of it'
+	@echo 'make bench-quick     instructions a member, for each way of sending'
+	@echo 'make shell           boot to a prompt with the programs on board'
+	@echo 'make kernel          build (CONFIG=demo|debug|bench); prints the path of the bzImage'
+	@echo 'make patch           write the series for git am to build/patches/$(KVER)/'
+	@echo 'make apply TREE=DIR  apply the series to a kernel tree of yours'
+	@echo 'make module KDIR=DIR build udp_group.ko for a kernel that has the hooks'
+	@echo 'make lib             build libgroupcast; make install [DESTDIR=] [PREFIX=/usr/local]'
+	@echo 'make clean           remove build/; the cache is in ~/.cache/groupcast'
+
+demo:
+	@tests/demo/run.sh
+
+test:
+	@tests/run.sh
+
+check:
+	@kernel/scripts/check.sh all
+
+check-fast:
+	@kernel/scripts/check.sh fast
+
+bench-quick:
+	@tests/bench/run.sh
+
+shell:
+	@tests/qemu/shell.sh
+
+kernel:
+	@kernel/scripts/build.sh $(CONFIG)
+
+patch:
+	@kernel/scripts/series.sh build/patches/$(KVER)
+
+apply:
+	@kernel/scripts/apply.sh '$(TREE)'
+
+module:
+	@kernel/scripts/module.sh '$(KDIR)'
+
+lib:
+	@$(MAKE) -C userspace OUT=$(CURDIR)/build/userspace
+
+install: lib
+	@$(MAKE) -C userspace OUT=$(CURDIR)/build/userspace install
+
+clean:
+	rm -rf build
+
+.PHONY: help demo test check check-fast bench-quick shell kernel patch apply module lib install clean

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What one member costs, for each way of sending: count DEVICE MEMBERS BYTES
+//
+// Under QEMU's -icount shift=0 a nanosecond of the guest's clock is one
+// instruction, so the clock counts them, and the figure repeats exactly. The
+// members are addresses behind DEVICE, 10.64.0.2 and on. A row counts only if
+// the device transmitted members x sends packets.
+
+#include "ways.hpp"
+
+#include <ctime>
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+
+namespace {
+
+uint64_t now()
+{
+    timespec t{};
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(t.tv_nsec);
+}
+
+uint64_t transmitted(const std::string &device)
+{
+    std::ifstream in("/sys/class/net/" + device + "/statistics/tx_packets");
+    uint64_t n = 0;
+    if (!(in >> n))
+        throw std::runtime_error("no device " + device);
+    return n;
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+try {
+    if (argc != 4) {
+        fprintf(stderr, "usage: count DEVICE MEMBERS BYTES\n");
+        return 2;
+    }
+    const std::string device = argv[1];
+    const auto members = static_cast<size_t>(atoi(argv[2]));
+    const std::vector<char> data(static_cast<size_t>(atoi(argv[3])), 'x');
+    constexpr int warm = 5, sends = 20;
+
+    std::vector<sockaddr_in> addrs(members);
+    for (size_t i = 0; i < members; i++) {
+        addrs[i].sin_family = AF_INET;
+        addrs[i].sin_port = htons(9);
+        addrs[i].sin_addr.s_addr = htonl(0x0a400002 + static_cast<uint32_t>(i));
+    }
+
+    int rc = 0;
+    for (auto name : ways::names()) {
+        auto way = ways::make(name, addrs, 64 << 20);
+        for (int i = 0; i < warm; i++)
+            way->send(data);
+        uint64_t packets = transmitted(device);
+        uint64_t start = now();
+        for (int i = 0; i < sends; i++)
+            way->send(data);
+        uint64_t took = now() - start;
+        packets = transmitted(device) - packets;
+        bool complete = packets == members * sends;
+        // the fields: way, members, bytes, instructions a member, packets, due
+        printf("%s %zu %zu %.0f %llu %zu\n", std::string(name).c_str(), members, data.size(),
+               static_cast<double>(took) / static_cast<double>(members * sends),
+               static_cast<unsigned long long>(packets), members * sends);
+        if (!complete)
+            rc = 1;
+    }
+    return rc;
+} catch (const std::exception &e) {
+    fprintf(stderr, "count: %s\n", e.what());
+    return 1;
+}

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# What `make test` does: the library on the host, then everything else in a
+# guest with a kernel that notices mistakes.
+. "$(dirname "$0")/../kernel/scripts/common.sh"
+
+out=$REPO/build/test
+self=$REPO/build/selftests
+lib=$REPO/build/library
+need build-essential libgtest-dev pkg-config liburing-dev libbpf-dev
+
+rm -rf "$out"
+mkdir -p "$out/host"
+
+bzimage=$("$REPO/kernel/scripts/build.sh" debug | tail -n 1)
+obj=${bzimage%/arch/*}
+
+quiet "$out/selftests.log" "building the selftests" \
+	make -C "$REPO/tests/selftests" OUT="$self" -j"$JOBS"
+quiet "$out/library.log" "building the library and its tests" \
+	make -C "$REPO/tests/library" OUT="$lib" -j"$JOBS"
+quiet "$out/library-san.log" "building them with sanitizers" \
+	make -C "$REPO/tests/library" OUT="$lib-san" SANITIZE=1 -j"$JOBS"
+
+expected=udp_group_table.ktap,udp_group_uapi.ktap,udp_group_socket.ktap
+rc=0
+
+# The library without kernel support, as it is on most hosts.
+for kind in library library-san; do
+	dir=$REPO/build/$kind
+	(GROUPCAST_BACKEND=sendmmsg GTEST_OUTPUT="xml:$out/host/host-$kind.xml" \
+		quiet "$out/host-$kind.log" "library tests on the host ($kind, sendmmsg)" \
+		"$dir/library_test") || rc=1
+	expected+=,host-$kind.xml
+done
+
+# The same tests in the guest, against either backend.
+for backend in kernel sendmmsg; do
+	printf '#!/bin/sh\nGROUPCAST_BACKEND=%s exec /lib/groupcast/library_test "$@"\n' \
+		"$backend" >"$out/library-$backend"
+	chmod +x "$out/library-$backend"
+	expected+=,library-$backend.xml
+done
+
+programs=("$lib/library_test=/lib/groupcast/library_test"
+	"$out/library-kernel=/tests/library-kernel"
+	"$out/library-sendmmsg=/tests/library-sendmmsg")
+for t in "$REPO"/tests/selftests/*_test.cpp; do
+	name=$(basename "$t" .cpp)
+	programs+=("$self/$name=/tests/$name")
+	expected+=,$name.xml
+done
+
+# A guest that fails is reported by boot.sh; what it left is counted anyway.
+"$REPO/tests/qemu/initramfs.sh" "$out/kunit.gz" "$obj" "$REPO/tests/qemu/guest-kunit.sh"
+APPEND=kunit.enable=1 \
+	"$REPO/tests/qemu/boot.sh" "$bzimage" "$out/kunit.gz" "$out/kunit" 300 -smp 2 || rc=1
+
+"$REPO/tests/qemu/initramfs.sh" "$out/guest.gz" "$obj" \
+	"$REPO/tests/qemu/guest-test.sh" "${programs[@]}"
+"$REPO/tests/qemu/boot.sh" "$bzimage" "$out/guest.gz" "$out/guest" 1500 -smp 2 || rc=1
+
+"$REPO/tests/qemu/verdict.py" "$TREE" "$expected" \
+	"$out/host" "$out/kunit/results" "$out/guest/results" || rc=1
+exit $rc

@@ -23,7 +23,7 @@ struct udp_group;
 /**
  * struct udp_group_ops - how the hooks reach the engine
  * @owner: module that is held for as long as a socket has a group
- * @setsockopt: SO_*GRP* options. Creates up->group at the first member.
+ * @setsockopt: SO_*GRP* options; udp_group_attach() at the first member
  * @getsockopt: SO_*GRP* options. The socket may have no group yet.
  * @sendmsg: send to every member; called by udp_sendmsg() without locks
  * @icmp_error: attribute an ICMP error to its member; softirq, under RCU
@@ -69,6 +69,7 @@ extern unsigned int sysctl_udp_group_max_members;
 
 int udp_group_register(const struct udp_group_ops *ops);
 void udp_group_unregister(const struct udp_group_ops *ops);
+void udp_group_attach(struct sock *sk, struct udp_group *group);
 
 int udp_group_setsockopt(struct sock *sk, int optname, sockptr_t optval,
 			 unsigned int optlen);

@@ -13,7 +13,7 @@ need_for_kernel
 
 rm -rf "$work" "$out"
 mkdir -p "$work" "$out"
-cd "$work"
+cd "$work" || exit
 
 # Dates and names are fixed: the same sources make the same patches.
 export GIT_AUTHOR_NAME="The groupcast developers"

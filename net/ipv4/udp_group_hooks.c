@@ -22,12 +22,11 @@
  * group would let any process patch kernel text for as long as it likes.
  */
 DEFINE_STATIC_KEY_FALSE(udp_group_needed);
-EXPORT_SYMBOL_GPL(udp_group_needed);
 
 /* The limit is the system's and not a namespace's: whoever can make a user
  * namespace is root over a network namespace, and could lift a limit there.
  */
-unsigned int sysctl_udp_group_max_members __read_mostly = UDP_GROUP_MAX_MEMBERS;
+unsigned int __read_mostly sysctl_udp_group_max_members = UDP_GROUP_MAX_MEMBERS;
 EXPORT_SYMBOL_GPL(sysctl_udp_group_max_members);
 
 static const struct udp_group_ops __rcu *udp_group_engine;
@@ -134,6 +133,24 @@ bool __udp_group_icmp_error(struct sock *sk, struct sk_buff *skb, int err,
 		ip_icmp_error(sk, skb, err, port, info, payload);
 	return true;
 }
+
+/**
+ * udp_group_attach - give a socket the group that it keeps for life
+ * @sk: the socket, locked, and without a group so far
+ * @group: the group, with its ops set
+ *
+ * The caller is the engine, on behalf of udp_group_setsockopt(): its module is
+ * held, and getting another reference, which is the socket's, cannot fail.
+ */
+void udp_group_attach(struct sock *sk, struct udp_group *group)
+{
+	__module_get(group->ops->owner);
+
+	/* Pairs with rcu_dereference*() of readers without the socket lock */
+	rcu_assign_pointer(udp_sk(sk)->group, group);
+	static_branch_enable(&udp_group_needed);
+}
+EXPORT_SYMBOL_GPL(udp_group_attach);
 
 /* The socket is closed: nobody sends on it or changes its group any more. */
 void __udp_group_destroy(struct sock *sk)

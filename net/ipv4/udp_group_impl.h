@@ -91,7 +91,7 @@ struct udp_group_totals {
  */
 struct udp_group_sock {
 	struct udp_group	group;
-	spinlock_t		lock;
+	spinlock_t		lock;	/* table and totals */
 	struct udp_group_table	*table;
 	u64			generation;
 	atomic_t		tables;

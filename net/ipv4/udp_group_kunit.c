@@ -18,6 +18,23 @@
 
 /* ---- one version of a group ---- */
 
+static struct udp_group_member *find(struct udp_group_table *t,
+				     const struct sockaddr_in *sin)
+{
+	return udp_group_table_find(t, sin->sin_addr.s_addr, sin->sin_port);
+}
+
+/* The error of a parse that should not succeed. */
+static long parse_error(const void *addrs, unsigned int len)
+{
+	struct udp_group_table *t = udp_group_table_parse(addrs, len);
+
+	if (IS_ERR(t))
+		return PTR_ERR(t);
+	kvfree(t);
+	return 0;
+}
+
 static void table_keeps_order(struct kunit *test)
 {
 	const struct sockaddr_in addrs[] = {
@@ -35,10 +52,7 @@ static void table_keeps_order(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(addrs); i++) {
 		KUNIT_EXPECT_EQ(test, memcmp(&t->slot[i].addr, &addrs[i],
 					     sizeof(addrs[i])), 0);
-		KUNIT_EXPECT_PTR_EQ(test, &t->slot[i],
-				    udp_group_table_find(t,
-							 addrs[i].sin_addr.s_addr,
-							 addrs[i].sin_port));
+		KUNIT_EXPECT_PTR_EQ(test, &t->slot[i], find(t, &addrs[i]));
 	}
 	kvfree(t);
 }
@@ -70,8 +84,7 @@ static void table_refuses_cut_addresses(struct kunit *test)
 	for (len = 1; len < sizeof(addrs); len++) {
 		if (len == sizeof(addrs[0]))
 			continue;
-		KUNIT_EXPECT_EQ_MSG(test, -EINVAL,
-				    PTR_ERR(udp_group_table_parse(addrs, len)),
+		KUNIT_EXPECT_EQ_MSG(test, -EINVAL, parse_error(addrs, len),
 				    "length %u", len);
 	}
 }
@@ -109,8 +122,7 @@ static void table_refuses_bad_address(struct kunit *test)
 
 		addrs[where] = bad->addr;
 		KUNIT_EXPECT_EQ_MSG(test, bad->err,
-				    PTR_ERR(udp_group_table_parse(addrs,
-								  sizeof(addrs))),
+				    parse_error(addrs, sizeof(addrs)),
 				    "%s at %d", bad->what, where);
 	}
 }
@@ -121,15 +133,10 @@ static void table_keeps_the_limit(struct kunit *test)
 		MEMBER(0x0a000001, 1), MEMBER(0x0a000002, 2),
 	};
 	unsigned int limit = sysctl_udp_group_max_members;
-	struct udp_group_table *t;
 
 	WRITE_ONCE(sysctl_udp_group_max_members, 1);
-	KUNIT_EXPECT_EQ(test, -ENOBUFS,
-			PTR_ERR(udp_group_table_parse(addrs, sizeof(addrs))));
-	t = udp_group_table_parse(addrs, sizeof(addrs[0]));
-	KUNIT_EXPECT_FALSE(test, IS_ERR(t));
-	if (!IS_ERR(t))
-		kvfree(t);
+	KUNIT_EXPECT_EQ(test, -ENOBUFS, parse_error(addrs, sizeof(addrs)));
+	KUNIT_EXPECT_EQ(test, 0, parse_error(addrs, sizeof(addrs[0])));
 	WRITE_ONCE(sysctl_udp_group_max_members, limit);
 }
 
@@ -155,8 +162,7 @@ static void table_of_the_largest_size(struct kunit *test)
 	}
 
 	for (i = 0; i < n; i++)
-		missed += udp_group_table_find(t, addrs[i].sin_addr.s_addr,
-					       addrs[i].sin_port) != &t->slot[i];
+		missed += find(t, &addrs[i]) != &t->slot[i];
 	KUNIT_EXPECT_EQ(test, missed, 0);
 	KUNIT_EXPECT_LE(test, sizeof(t->slot[0]) + 2 * sizeof(t->hash[0]), 128);
 	kvfree(t);
@@ -219,9 +225,22 @@ static struct socket *udp_socket(struct kunit *test)
 {
 	struct socket *sock;
 
-	KUNIT_ASSERT_EQ(test, 0, sock_create_kern(&init_net, AF_INET, SOCK_DGRAM,
-						  IPPROTO_UDP, &sock));
+	KUNIT_ASSERT_EQ(test, 0,
+			sock_create_kern(&init_net, AF_INET, SOCK_DGRAM,
+					 IPPROTO_UDP, &sock));
 	return sock;
+}
+
+static void bind_receiver(struct kunit *test, struct socket *sock,
+			  struct sockaddr_in *addr)
+{
+	struct sockaddr_in any = MEMBER(INADDR_LOOPBACK, 0);
+	struct sockaddr *sa = (struct sockaddr *)addr;
+
+	sock->sk->sk_rcvtimeo = 2 * HZ;
+	*addr = any;
+	KUNIT_ASSERT_EQ(test, 0, kernel_bind(sock, sa, sizeof(*addr)));
+	KUNIT_ASSERT_EQ(test, sizeof(*addr), kernel_getsockname(sock, sa));
 }
 
 static int group_init(struct kunit *test)
@@ -240,16 +259,8 @@ static int group_init(struct kunit *test)
 
 	ctx->tx = udp_socket(test);
 	for (i = 0; i < RECEIVERS; i++) {
-		struct sockaddr_in any = MEMBER(INADDR_LOOPBACK, 0);
-
 		ctx->rx[i] = udp_socket(test);
-		ctx->rx[i]->sk->sk_rcvtimeo = 2 * HZ;
-		KUNIT_ASSERT_EQ(test, 0,
-				kernel_bind(ctx->rx[i], (struct sockaddr *)&any,
-					    sizeof(any)));
-		KUNIT_ASSERT_EQ(test, sizeof(any),
-				kernel_getsockname(ctx->rx[i],
-						   (struct sockaddr *)&ctx->addr[i]));
+		bind_receiver(test, ctx->rx[i], &ctx->addr[i]);
 	}
 	return 0;
 }
@@ -268,7 +279,8 @@ static void group_exit(struct kunit *test)
 		sock_release(ctx->tx);
 }
 
-static int set_group(struct socket *sock, const struct sockaddr_in *addrs, int n)
+static int set_group(struct socket *sock, const struct sockaddr_in *addrs,
+		     int n)
 {
 	return sock_setsockopt(sock, SOL_SOCKET, SO_SETGRP,
 			       KERNEL_SOCKPTR((void *)addrs),
@@ -293,6 +305,24 @@ static int receive(struct socket *sock, void *buf, size_t len, int flags)
 	struct msghdr msg = {};
 
 	return kernel_recvmsg(sock, &msg, &vec, 1, len, flags);
+}
+
+static void expect_data(struct kunit *test, struct socket *sock,
+			const char *data)
+{
+	int len = strlen(data);
+	char buf[32];
+
+	KUNIT_EXPECT_EQ(test, len, receive(sock, buf, sizeof(buf), 0));
+	KUNIT_EXPECT_EQ(test, 0, memcmp(buf, data, len));
+}
+
+static void expect_nothing(struct kunit *test, struct socket *sock)
+{
+	char buf[32];
+
+	KUNIT_EXPECT_EQ(test, -EAGAIN,
+			receive(sock, buf, sizeof(buf), MSG_DONTWAIT));
 }
 
 static struct udp_grpstat stat_of(struct kunit *test, struct socket *sock,
@@ -322,18 +352,14 @@ static void group_reaches_every_member(struct kunit *test)
 	struct udp_grpstat_member recs[RECEIVERS];
 	struct group_ctx *ctx = test->priv;
 	struct udp_grpstat stat;
-	char buf[32];
 	int i;
 
 	KUNIT_ASSERT_EQ(test, 0, set_group(ctx->tx, ctx->addr, RECEIVERS));
 	KUNIT_EXPECT_EQ(test, 5, send_to(ctx->tx, "hello", 5, NULL));
 
 	for (i = 0; i < RECEIVERS; i++) {
-		KUNIT_EXPECT_EQ(test, 5, receive(ctx->rx[i], buf, sizeof(buf), 0));
-		KUNIT_EXPECT_EQ(test, 0, memcmp(buf, "hello", 5));
-		/* once, and no more */
-		KUNIT_EXPECT_EQ(test, -EAGAIN, receive(ctx->rx[i], buf, sizeof(buf),
-						       MSG_DONTWAIT));
+		expect_data(test, ctx->rx[i], "hello");
+		expect_nothing(test, ctx->rx[i]);
 	}
 
 	stat = stat_of(test, ctx->tx, recs, RECEIVERS);
@@ -358,14 +384,12 @@ static void group_is_replaced_and_dissolved(struct kunit *test)
 {
 	struct group_ctx *ctx = test->priv;
 	struct udp_grpstat stat;
-	char buf[8];
 
 	KUNIT_ASSERT_EQ(test, 0, set_group(ctx->tx, &ctx->addr[0], 2));
 	KUNIT_ASSERT_EQ(test, 0, set_group(ctx->tx, &ctx->addr[2], 1));
 	KUNIT_EXPECT_EQ(test, 1, send_to(ctx->tx, "x", 1, NULL));
-	KUNIT_EXPECT_EQ(test, 1, receive(ctx->rx[2], buf, sizeof(buf), 0));
-	KUNIT_EXPECT_EQ(test, -EAGAIN, receive(ctx->rx[0], buf, sizeof(buf),
-					       MSG_DONTWAIT));
+	expect_data(test, ctx->rx[2], "x");
+	expect_nothing(test, ctx->rx[0]);
 
 	KUNIT_ASSERT_EQ(test, 0, set_group(ctx->tx, NULL, 0));
 	KUNIT_EXPECT_EQ(test, -EDESTADDRREQ, send_to(ctx->tx, "x", 1, NULL));
@@ -379,13 +403,11 @@ static void group_is_replaced_and_dissolved(struct kunit *test)
 static void group_yields_to_a_destination(struct kunit *test)
 {
 	struct group_ctx *ctx = test->priv;
-	char buf[8];
 
 	KUNIT_ASSERT_EQ(test, 0, set_group(ctx->tx, &ctx->addr[0], 2));
 	KUNIT_EXPECT_EQ(test, 1, send_to(ctx->tx, "x", 1, &ctx->addr[4]));
-	KUNIT_EXPECT_EQ(test, 1, receive(ctx->rx[4], buf, sizeof(buf), 0));
-	KUNIT_EXPECT_EQ(test, -EAGAIN, receive(ctx->rx[0], buf, sizeof(buf),
-					       MSG_DONTWAIT));
+	expect_data(test, ctx->rx[4], "x");
+	expect_nothing(test, ctx->rx[0]);
 	KUNIT_EXPECT_EQ(test, 0, stat_of(test, ctx->tx, NULL, 0).sent);
 }
 
@@ -393,7 +415,6 @@ static void group_outlives_a_dead_member(struct kunit *test)
 {
 	struct udp_grpstat_member recs[2];
 	struct group_ctx *ctx = test->priv;
-	char buf[8];
 	int i;
 
 	/* The port of member 0 is closed: its ICMP errors come back here */
@@ -402,7 +423,7 @@ static void group_outlives_a_dead_member(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, set_group(ctx->tx, ctx->addr, 2));
 	for (i = 0; i < 3; i++) {
 		KUNIT_EXPECT_EQ(test, 1, send_to(ctx->tx, "x", 1, NULL));
-		KUNIT_EXPECT_EQ(test, 1, receive(ctx->rx[1], buf, sizeof(buf), 0));
+		expect_data(test, ctx->rx[1], "x");
 	}
 
 	KUNIT_EXPECT_EQ(test, 0, READ_ONCE(ctx->tx->sk->sk_err));
@@ -417,15 +438,14 @@ static void group_outlives_a_dead_member(struct kunit *test)
 static void group_and_connect_exclude_each_other(struct kunit *test)
 {
 	struct group_ctx *ctx = test->priv;
+	struct sockaddr *dest = (struct sockaddr *)&ctx->addr[3];
 
 	KUNIT_ASSERT_EQ(test, 0, set_group(ctx->tx, ctx->addr, 2));
 	KUNIT_EXPECT_EQ(test, -EISCONN,
-			kernel_connect(ctx->tx, (struct sockaddr *)&ctx->addr[3],
-				       sizeof(ctx->addr[3]), 0));
+			kernel_connect(ctx->tx, dest, sizeof(ctx->addr[3]), 0));
 	KUNIT_ASSERT_EQ(test, 0, set_group(ctx->tx, NULL, 0));
 	KUNIT_EXPECT_EQ(test, 0,
-			kernel_connect(ctx->tx, (struct sockaddr *)&ctx->addr[3],
-				       sizeof(ctx->addr[3]), 0));
+			kernel_connect(ctx->tx, dest, sizeof(ctx->addr[3]), 0));
 	KUNIT_EXPECT_EQ(test, -EISCONN, set_group(ctx->tx, ctx->addr, 2));
 }
 
@@ -438,7 +458,8 @@ static void group_bounds_its_versions(struct kunit *test)
 	int i;
 
 	for (i = 0; i < UDP_GROUP_MAX_TABLES; i++) {
-		KUNIT_ASSERT_EQ(test, 0, set_group(ctx->tx, ctx->addr, 1 + i % 2));
+		KUNIT_ASSERT_EQ(test, 0,
+				set_group(ctx->tx, ctx->addr, 1 + i % 2));
 		gs = udp_group_of_sock(ctx->tx->sk);
 		held[i] = udp_group_table_get(gs);
 	}

@@ -3,7 +3,6 @@
  * Group unicast for UDP: who is in the group.
  */
 
-#include <linux/module.h>
 #include <linux/skmsg.h>
 #include <linux/slab.h>
 #include <net/sock.h>
@@ -19,15 +18,7 @@ static struct udp_group_sock *udp_group_create(struct sock *sk)
 
 	spin_lock_init(&gs->lock);
 	gs->group.ops = &udp_group_ops;
-
-	/* The caller holds the module: this cannot fail. The reference is the
-	 * socket's, and is put by __udp_group_destroy().
-	 */
-	__module_get(THIS_MODULE);
-
-	/* Pairs with rcu_dereference*() of readers without the socket lock */
-	rcu_assign_pointer(udp_sk(sk)->group, &gs->group);
-	static_branch_enable(&udp_group_needed);
+	udp_group_attach(sk, &gs->group);
 	return gs;
 }
 
@@ -98,7 +89,7 @@ int udp_group_set_members(struct sock *sk, sockptr_t optval,
 	void *addrs;
 	int err;
 
-	/* Before memory is taken for it; the exact count comes with the parse */
+	/* Before memory is taken for it; the parse counts exactly */
 	if (optlen > UDP_GROUP_MAX_MEMBERS * sizeof(struct sockaddr_in6))
 		return -ENOBUFS;
 

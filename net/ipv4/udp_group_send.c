@@ -8,6 +8,7 @@
  * as they do on a sendto(), whatever they are.
  */
 
+#include <linux/errqueue.h>
 #include <linux/net.h>
 #include <linux/sched/signal.h>
 #include <linux/uio.h>
@@ -67,13 +68,32 @@ static int udp_group_wait_for_room(struct sock *sk, long *timeo)
 	return err;
 }
 
+/* Whoever reads an ICMP error from the error queue leaves the errno of the next
+ * one in sk_err. That one has been counted with its member, and is reported by
+ * the queue.
+ */
+static bool udp_group_error_is_queued(struct sock *sk)
+{
+	struct sk_buff_head *q = &sk->sk_error_queue;
+	struct sk_buff *skb;
+	unsigned long flags;
+	bool ret;
+
+	spin_lock_irqsave(&q->lock, flags);
+	skb = skb_peek(q);
+	ret = skb && SKB_EXT_ERR(skb)->ee.ee_origin == SO_EE_ORIGIN_ICMP;
+	spin_unlock_irqrestore(&q->lock, flags);
+	return ret;
+}
+
 /* What is wrong with the socket is no member's fault, and ends the send. */
 static int udp_group_sock_error(struct sock *sk)
 {
 	if (unlikely(READ_ONCE(sk->sk_err))) {
+		bool queued = udp_group_error_is_queued(sk);
 		int err = sock_error(sk);
 
-		if (err)
+		if (err && !queued)
 			return err;
 	}
 	if (unlikely(READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN))

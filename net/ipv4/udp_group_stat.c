@@ -16,7 +16,7 @@ void udp_group_icmp(struct udp_group *group, __be32 daddr, __be16 dport,
 	struct udp_group_sock *gs = udp_group_sock(group);
 	struct udp_group_member *m = NULL;
 
-	/* The lock, and not a reference, keeps the table: softirq cannot free */
+	/* The lock keeps the table, not a reference: softirq cannot free it */
 	spin_lock_bh(&gs->lock);
 	if (gs->table)
 		m = udp_group_table_find(gs->table, daddr, dport);
@@ -131,7 +131,8 @@ int udp_group_get_stat(struct sock *sk, sockptr_t optval, sockptr_t optlen)
 	}
 
 	/* Records begin where the caller's own structure ends */
-	end = size = req.size;
+	size = req.size;
+	end = size;
 	if (t && req.member_size) {
 		end = udp_group_stat_copy_members(t, &req, optval, end, len);
 		err = min(end, 0);

@@ -46,7 +46,8 @@ protected:
         check(fd >= 0, "socket");
         fds_.push_back(fd);
         if (sndbuf)
-            check(!setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &sndbuf, sizeof(sndbuf)), "SO_SNDBUF");
+            check(!setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &sndbuf, sizeof(sndbuf)),
+                  "SO_SNDBUF");
         return fd;
     }
 

@@ -29,8 +29,8 @@
 
 namespace {
 
-constexpr size_t payload = 1400;  // bytes of the file in a datagram
-constexpr uint32_t window = 64;   // datagrams ahead of the slowest receiver
+constexpr size_t payload = 1400; // bytes of the file in a datagram
+constexpr uint32_t window = 64;  // datagrams ahead of the slowest receiver
 constexpr uint32_t ack_every = 16;
 constexpr uint16_t first_port = 5000;
 constexpr int patience = 30000; // milliseconds without progress
@@ -98,7 +98,8 @@ void receive(const Site &site, uint32_t first, uint32_t count, int out)
     for (uint32_t i = 0; i < count; i++) {
         auto sin = address(site.ip, static_cast<uint16_t>(first_port + i));
         receivers[i].fd = socket(AF_INET, SOCK_DGRAM, 0);
-        ways::check(!bind(receivers[i].fd, reinterpret_cast<sockaddr *>(&sin), sizeof(sin)), "bind");
+        ways::check(!bind(receivers[i].fd, reinterpret_cast<sockaddr *>(&sin), sizeof(sin)),
+                    "bind");
         polls[i] = {.fd = receivers[i].fd, .events = POLLIN, .revents = 0};
     }
     ways::check(write(out, "ready\n", 6) == 6, "write");
@@ -113,7 +114,8 @@ void receive(const Site &site, uint32_t first, uint32_t count, int out)
             char buf[2048];
             sockaddr_in from{};
             socklen_t fromlen = sizeof(from);
-            ssize_t n = recvfrom(r.fd, buf, sizeof(buf), 0, reinterpret_cast<sockaddr *>(&from), &fromlen);
+            ssize_t n =
+                recvfrom(r.fd, buf, sizeof(buf), 0, reinterpret_cast<sockaddr *>(&from), &fromlen);
             uint32_t seq = 0;
             if (n < static_cast<ssize_t>(sizeof(seq)))
                 throw std::runtime_error(site.name + ": not a datagram of the stream");
@@ -127,13 +129,15 @@ void receive(const Site &site, uint32_t first, uint32_t count, int out)
             bool last = data.empty();
             if (last || r.next % ack_every == 0) {
                 Ack ack{first + i, r.next};
-                ways::check(sendto(r.fd, &ack, sizeof(ack), 0, reinterpret_cast<sockaddr *>(&from), fromlen) ==
-                                sizeof(ack),
+                ways::check(sendto(r.fd, &ack, sizeof(ack), 0, reinterpret_cast<sockaddr *>(&from),
+                                   fromlen) == sizeof(ack),
                             "acknowledge");
             }
             if (last && !std::exchange(r.over, true)) {
                 std::string line = r.sha->hex() + "\n";
-                ways::check(write(out, line.data(), line.size()) == static_cast<ssize_t>(line.size()), "write");
+                ways::check(write(out, line.data(), line.size()) ==
+                                static_cast<ssize_t>(line.size()),
+                            "write");
                 left--;
             }
         }

@@ -25,11 +25,11 @@ quiet "$out/qemu.log" "booting $(basename "${bzimage%/arch/*}") in QEMU, at most
 	-kernel "$bzimage" -initrd "$initramfs" \
 	-append "console=ttyS0 panic=-1 net.ifnames=0 ${APPEND:-}" "$@"
 
-tar -C "$out/results" -xf "$out/results.tar" 2>"$out/tar.log" &&
-	[ -e "$out/results/complete" ] || {
+if ! tar -C "$out/results" -xf "$out/results.tar" 2>"$out/tar.log" ||
+	[ ! -e "$out/results/complete" ]; then
 	tail -n 40 "$out/console.log" >&2
 	die "the guest ended without a verdict, see $out/console.log"
-}
+fi
 
 if grep -E -n 'WARNING:|BUG:|UBSAN:|Oops|Kernel panic|possible .* detected|suspicious RCU|INFO: (task|rcu)|unreferenced object|refcount_t:|unregister_netdevice: waiting|ref_tracker|leaked reference|ODEBUG|kmemleak: [1-9]' \
 	"$out/console.log" "$out/results/dmesg" >"$out/splats"; then

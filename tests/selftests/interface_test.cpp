@@ -19,8 +19,7 @@ class Unchanged {
 public:
     explicit Unchanged(const Sender &s)
         : sender_(s), members_(s.members()), generation_(s.stat().totals.generation)
-    {
-    }
+    {}
     ~Unchanged()
     {
         EXPECT_EQ(sender_.members(), members_);
@@ -187,12 +186,9 @@ TEST_F(Interface, RefusesOtherSockets)
     auto addrs = many(0x0a000001, 2);
     struct {
         int domain, type, protocol;
-    } kinds[] = {{AF_INET, SOCK_STREAM, 0},
-                 {AF_UNIX, SOCK_DGRAM, 0},
-                 {AF_INET, SOCK_RAW, IPPROTO_UDP},
-                 {AF_PACKET, SOCK_RAW, 0},
-                 {AF_INET6, SOCK_DGRAM, 0},
-                 {AF_INET6, SOCK_STREAM, 0}};
+    } kinds[] = {{AF_INET, SOCK_STREAM, 0},        {AF_UNIX, SOCK_DGRAM, 0},
+                 {AF_INET, SOCK_RAW, IPPROTO_UDP}, {AF_PACKET, SOCK_RAW, 0},
+                 {AF_INET6, SOCK_DGRAM, 0},        {AF_INET6, SOCK_STREAM, 0}};
     for (const auto &k : kinds) {
         Sender s(k.domain, k.type, k.protocol);
         udp_grpstat stat{};
@@ -269,7 +265,7 @@ long bpf(int cmd, union bpf_attr *attr) { return syscall(SYS_bpf, cmd, attr, siz
 
 TEST_F(Interface, SocketsInASockmapHaveNoGroup)
 {
-    union bpf_attr attr{};
+    union bpf_attr attr {};
     attr.map_type = BPF_MAP_TYPE_SOCKMAP;
     attr.key_size = attr.value_size = 4;
     attr.max_entries = 1;
@@ -278,7 +274,7 @@ TEST_F(Interface, SocketsInASockmapHaveNoGroup)
 
     auto insert = [&](int fd) {
         uint32_t key = 0, value = static_cast<uint32_t>(fd);
-        union bpf_attr elem{};
+        union bpf_attr elem {};
         elem.map_fd = static_cast<uint32_t>(map.get());
         elem.key = reinterpret_cast<uintptr_t>(&key);
         elem.value = reinterpret_cast<uintptr_t>(&value);

@@ -145,6 +145,32 @@ TEST_F(Outcome, TheErrorQueueTellsOfMembers)
     EXPECT_EQ(s.stat().totals.sent, 6u);
 }
 
+// Whoever reads one of several errors from the queue must not fail the next
+// send by what is left in it.
+TEST_F(Outcome, ReadingTheErrorQueueFailsNobody)
+{
+    std::vector<Receiver> rs(4);
+    auto addrs = addresses(rs);
+    rs[0].close();
+    rs[1].close();
+    rs[3].close();
+    Sender s;
+    ASSERT_EQ(s.option(SOL_IP, IP_RECVERR, 1), 0);
+    ASSERT_EQ(s.set(addrs), 0);
+    uint64_t sends = 0;
+    int read = 0;
+    for (; sends < 5; sends++) {
+        EXPECT_EQ(s.send("x"), 1);
+        read += queued_error(s.fd()).has_value();
+    }
+    EXPECT_GE(read, 3);
+    auto stat = s.stat();
+    EXPECT_EQ(stat.totals.failed, 0u);
+    EXPECT_EQ(stat.totals.sent, 4 * sends);
+    for (uint64_t i = 0; i < sends; i++)
+        EXPECT_EQ(rs[2].next(), "x");
+}
+
 // The address of a member, but not of this group: a stranger's error.
 TEST_F(Outcome, AStrangersErrorIsNobodys)
 {

@@ -179,8 +179,7 @@ public:
     }
     long set_raw(const void *addrs, size_t len) const
     {
-        return result(
-            setsockopt(fd(), SOL_SOCKET, SO_SETGRP, addrs, static_cast<socklen_t>(len)));
+        return result(setsockopt(fd(), SOL_SOCKET, SO_SETGRP, addrs, static_cast<socklen_t>(len)));
     }
     std::vector<sockaddr_in> members() const
     {

@@ -8,66 +8,58 @@
 #include <linux/tracepoint.h>
 #include <net/sock.h>
 
-/* A send is over when udp_group_send_end has the same skaddr and, in between,
- * the same task: the difference of the two times is what the call took.
+/* What a call took is the time from its begin to its end event, which have
+ * the same socket and come from the same task.
  */
 TRACE_EVENT(udp_group_send_begin,
+	    TP_PROTO(const struct sock *sk, u64 generation, u32 members,
+		     size_t len),
+	    TP_ARGS(sk, generation, members, len),
 
-	TP_PROTO(const struct sock *sk, u64 generation, u32 members,
-		 size_t len),
+	    TP_STRUCT__entry(__field(const void *, skaddr)
+			     __field(u64, generation)
+			     __field(u32, members)
+			     __field(u32, len)
+	    ),
 
-	TP_ARGS(sk, generation, members, len),
+	    TP_fast_assign(__entry->skaddr = sk;
+			   __entry->generation = generation;
+			   __entry->members = members;
+			   __entry->len = len;
+	    ),
 
-	TP_STRUCT__entry(
-		__field(const void *, skaddr)
-		__field(u64, generation)
-		__field(u32, members)
-		__field(u32, len)
-	),
-
-	TP_fast_assign(
-		__entry->skaddr = sk;
-		__entry->generation = generation;
-		__entry->members = members;
-		__entry->len = len;
-	),
-
-	TP_printk("skaddr=%p generation=%llu members=%u len=%u",
-		  __entry->skaddr, __entry->generation, __entry->members,
-		  __entry->len)
+	    TP_printk("skaddr=%p generation=%llu members=%u len=%u",
+		      __entry->skaddr, __entry->generation, __entry->members,
+		      __entry->len)
 );
 
 TRACE_EVENT(udp_group_send_end,
+	    TP_PROTO(const struct sock *sk, u64 generation, u32 passed,
+		     u64 sent, u64 failed, u64 unreached, int err),
+	    TP_ARGS(sk, generation, passed, sent, failed, unreached, err),
 
-	TP_PROTO(const struct sock *sk, u64 generation, u32 passed, u64 sent,
-		 u64 failed, u64 unreached, int err),
+	    TP_STRUCT__entry(__field(const void *, skaddr)
+			     __field(u64, generation)
+			     __field(u32, passed)
+			     __field(u32, sent)
+			     __field(u32, failed)
+			     __field(u32, unreached)
+			     __field(int, err)
+	    ),
 
-	TP_ARGS(sk, generation, passed, sent, failed, unreached, err),
+	    TP_fast_assign(__entry->skaddr = sk;
+			   __entry->generation = generation;
+			   __entry->passed = passed;
+			   __entry->sent = sent;
+			   __entry->failed = failed;
+			   __entry->unreached = unreached;
+			   __entry->err = err;
+	    ),
 
-	TP_STRUCT__entry(
-		__field(const void *, skaddr)
-		__field(u64, generation)
-		__field(u32, passed)
-		__field(u32, sent)
-		__field(u32, failed)
-		__field(u32, unreached)
-		__field(int, err)
-	),
-
-	TP_fast_assign(
-		__entry->skaddr = sk;
-		__entry->generation = generation;
-		__entry->passed = passed;
-		__entry->sent = sent;
-		__entry->failed = failed;
-		__entry->unreached = unreached;
-		__entry->err = err;
-	),
-
-	TP_printk("skaddr=%p generation=%llu passed=%u sent=%u failed=%u unreached=%u err=%d",
-		  __entry->skaddr, __entry->generation, __entry->passed,
-		  __entry->sent, __entry->failed, __entry->unreached,
-		  __entry->err)
+	    TP_printk("skaddr=%p generation=%llu passed=%u sent=%u failed=%u unreached=%u err=%d",
+		      __entry->skaddr, __entry->generation, __entry->passed,
+		      __entry->sent, __entry->failed, __entry->unreached,
+		      __entry->err)
 );
 
 #endif /* _TRACE_UDP_GROUP_H */

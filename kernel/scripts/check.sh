@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# What reviewers run: check.sh fast|all
+# fast: checkpatch --strict on every patch, kernel-doc, clang-format,
+#       shellcheck. all: also a build at every patch, sparse, W=1, the module
+#       outside the tree, clang-tidy.
+# The last line is "N passed, N failed".
+. "$(dirname "$0")/common.sh"
+
+what=${1:-fast}
+out=$REPO/build/check
+patches=$REPO/build/patches/$KVER
+passed=0 failed=0
+
+need_for_kernel
+need clang-format clang-tidy shellcheck sparse codespell libgtest-dev
+mkdir -p "$out"
+
+# check NAME COMMAND...: passes if the command succeeds and says nothing bad.
+check() {
+	local name=$1 log
+	shift
+	log=$out/$(tr ' /' '__' <<<"$name").log
+	if "$@" >"$log" 2>&1; then
+		say "passed: $name"
+		passed=$((passed + 1))
+	else
+		say "FAILED: $name"
+		tail -n 30 "$log" >&2
+		failed=$((failed + 1))
+	fi
+}
+
+lock_cache
+"$REPO/kernel/scripts/tree.sh"
+"$REPO/kernel/scripts/series.sh" "$patches"
+
+dictionary=$(dpkg -L codespell | grep '/dictionary.txt$')
+# checkpatch needs the whole tree, for its own data and to look files up. The
+# entry in MAINTAINERS comes with the last patch, so it is not asked for
+# before; and source "net/ipv4/Kconfig.udp_group" in net/ipv4/Kconfig is not a
+# file that names itself. Errors, warnings and checks all count.
+for p in "$patches"/*.patch; do
+	check "checkpatch ${p##*/}" env -C "$TREE" "$TREE/scripts/checkpatch.pl" --root="$TREE" \
+		--strict --codespell --codespellfile="$dictionary" --no-summary --terse \
+		--ignore FILE_PATH_CHANGES,EMBEDDED_FILENAME --max-line-length=80 "$p"
+done
+
+mapfile -t kfiles < <(cd "$REPO" && git ls-files 'net/ipv4/*.[ch]' 'include/*.h')
+check "kernel-doc" sh -c '
+	cd "$1"; shift
+	out=$("$TREE/scripts/kernel-doc" -none -Wall "$@" 2>&1)
+	echo "$out"
+	! echo "$out" | grep -q warning' sh "$REPO" "${kfiles[@]}"
+
+mapfile -t cxx < <(cd "$REPO" && git ls-files 'userspace/*.[ch]' 'userspace/*.[ch]pp' 'tests/*.[ch]' 'tests/*.[ch]pp')
+check "clang-format" sh -c 'cd "$1"; shift; clang-format --dry-run -Werror "$@"' \
+	sh "$REPO" "${cxx[@]}"
+
+mapfile -t scripts < <(cd "$REPO" && git ls-files '*.sh' '.ci/run')
+check "shellcheck" sh -c 'cd "$1"; shift; shellcheck -x -s bash -e SC1091,SC2016,SC2119 "$@"' \
+	sh "$REPO" "${scripts[@]}"
+
+if [ "$what" = all ]; then
+	obj=$CACHE/build/$KVER-check
+	mkdir -p "$obj"
+	kmake() { make -C "$TREE" O="$obj" CC="ccache gcc" -j"$JOBS" "$@"; }
+	clean_log() { ! grep -E 'warning:|error:' "$1"; }
+
+	# At every patch: the tree as that patch leaves it, first without groups,
+	# then with as much of them as there is by then.
+	series=$CACHE/series-$KVER
+	final=$(git -C "$series" rev-parse HEAD)
+	n=0
+	for commit in $(git -C "$series" rev-list --reverse base..HEAD); do
+		n=$((n + 1))
+		git -C "$series" checkout -q "$commit"
+		while read -r file; do
+			if [ -e "$series/$file" ]; then
+				cmp -s "$series/$file" "$TREE/$file" || install -D -m 644 "$series/$file" "$TREE/$file.new"
+				[ ! -e "$TREE/$file.new" ] || mv "$TREE/$file.new" "$TREE/$file"
+			else
+				rm -f "$TREE/$file"
+			fi
+		done <"$TREE.patched"
+		for groups in n y m; do
+			{
+				cat "$REPO/kernel/configs/base.config"
+				echo "CONFIG_UDP_GROUP=$groups"
+				if [ "$groups" = n ]; then echo CONFIG_UDP_GROUP_HOOKS=n; fi
+			} >"$obj/wanted.config"
+			kmake -s KCONFIG_ALLCONFIG="$obj/wanted.config" allnoconfig >"$out/config.log" 2>&1 ||
+				die "configuration failed"
+			check "build at patch $n with UDP_GROUP=$groups" sh -c '
+				make -C "$TREE" O="$1" CC="ccache gcc" -j"$JOBS" W=1 KCFLAGS=-Werror \
+					net/core/ net/ipv4/ net/ipv6/' sh "$obj"
+		done
+	done
+	git -C "$series" checkout -q "$final"
+	"$REPO/kernel/scripts/tree.sh"
+
+	touched=(net/core/sock.o net/ipv4/udp.o net/ipv4/udp_bpf.o net/ipv4/ip_sockglue.o
+		net/ipv4/udp_group_hooks.o)
+	for f in "$REPO"/net/ipv4/udp_group_*.c; do
+		case $f in *_hooks.c | *_kunit.c) ;; *) touched+=("net/ipv4/$(basename "$f" .c).o") ;; esac
+	done
+	rm -f "${touched[@]/#/$obj/}"
+	kmake C=1 CHECK="sparse -Wsparse-error" W=1 "${touched[@]}" >"$out/sparse.log" 2>&1 || true
+	check "sparse and W=1 on the project's own files" sh -c '
+		! grep -E "udp_group[a-z_]*\.[ch]:[0-9]+:.*(warning|error)" "$1" && grep -q "CHECK .*udp_group_send.c" "$1"' \
+		sh "$out/sparse.log"
+
+	kmake modules_prepare >"$out/prepare.log" 2>&1 || true
+	check "the module outside the tree" "$REPO/kernel/scripts/module.sh" "$CACHE/build/$KVER-demo"
+
+	mapfile -t tidy < <(cd "$REPO" && git ls-files 'userspace/*.cpp' 'tests/*.cpp')
+	for f in "${tidy[@]}"; do
+		check "clang-tidy $f" clang-tidy --quiet "$REPO/$f" -- -std=c++20 \
+			-I"$REPO/userspace/include" -idirafter "$REPO/include/uapi"
+	done
+fi
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

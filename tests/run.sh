@@ -22,6 +22,8 @@ quiet "$out/library-san.log" "building them with sanitizers" \
 	make -C "$REPO/tests/library" OUT="$lib-san" SANITIZE=1 -j"$JOBS"
 
 expected=udp_group_table.ktap,udp_group_uapi.ktap,udp_group_socket.ktap
+expected+=,outside-udp_group_table.ktap,outside-udp_group_uapi.ktap,outside-udp_group_socket.ktap
+expected+=,kunit.ok,guest.ok
 rc=0
 
 # The library without kernel support, as it is on most hosts.
@@ -41,7 +43,12 @@ for backend in kernel sendmmsg; do
 	expected+=,library-$backend.xml
 done
 
-programs=("$lib/library_test=/lib/groupcast/library_test"
+# Programs built as a user builds them: against what is installed.
+quiet "$out/install.log" "installing the library and building programs against it" \
+	"$REPO/tests/programs.sh" "$out/programs" "$obj"
+
+programs=("$out/programs/paper=/bin/paper" "$out/programs/hello=/bin/hello"
+	"$lib/library_test=/lib/groupcast/library_test"
 	"$out/library-kernel=/tests/library-kernel"
 	"$out/library-sendmmsg=/tests/library-sendmmsg")
 for t in "$REPO"/tests/selftests/*_test.cpp; do
@@ -50,8 +57,12 @@ for t in "$REPO"/tests/selftests/*_test.cpp; do
 	expected+=,$name.xml
 done
 
+# The module as it is built outside the tree, to be loaded by the first guest.
+oot=$("$REPO/kernel/scripts/module.sh" "$obj" | tail -n 1)
+
 # A guest that fails is reported by boot.sh; what it left is counted anyway.
-"$REPO/tests/qemu/initramfs.sh" "$out/kunit.gz" "$obj" "$REPO/tests/qemu/guest-kunit.sh"
+"$REPO/tests/qemu/initramfs.sh" "$out/kunit.gz" "$obj" "$REPO/tests/qemu/guest-kunit.sh" \
+	"$oot=/udp_group.ko" "$out/programs/paper=/bin/paper"
 APPEND=kunit.enable=1 \
 	"$REPO/tests/qemu/boot.sh" "$bzimage" "$out/kunit.gz" "$out/kunit" 300 -smp 2 || rc=1
 

@@ -60,6 +60,11 @@ mapfile -t scripts < <(cd "$REPO" && git ls-files '*.sh' '.ci/run')
 check "shellcheck" sh -c 'cd "$1"; shift; shellcheck -x -s bash -e SC1091,SC2016,SC2119 "$@"' \
 	sh "$REPO" "${scripts[@]}"
 
+# The README shows the example that the tests compile and run.
+check "the example in README.md" sh -c '
+	cd "$1" && awk "/^\`\`\`\$/ { in_example = 0 } in_example; /^\`\`\`cpp\$/ { in_example = 1 }" README.md |
+		diff - userspace/examples/hello.cpp' sh "$REPO"
+
 if [ "$what" = all ]; then
 	obj=$CACHE/build/$KVER-check
 	mkdir -p "$obj"

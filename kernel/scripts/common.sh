@@ -65,11 +65,14 @@ need_for_kernel() {
 		libssl-dev xz-utils ccache cpio kmod rsync git python3 perl
 }
 
-# One user of the trees and objects of a kernel version at a time.
+# One user of the trees and objects of a kernel version at a time; the scripts
+# that it calls are a part of it.
 lock_cache() {
+	[ -z "${GROUPCAST_LOCKED:-}" ] || return 0
 	exec 9>"$CACHE/lock-$KVER"
 	if ! flock -n 9; then
 		say "waiting for another build of Linux $KVER to end"
 		flock 9
 	fi
+	export GROUPCAST_LOCKED=1
 }

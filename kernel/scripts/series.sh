@@ -9,6 +9,7 @@ patches=$REPO/kernel/patches
 work=$CACHE/series-$KVER
 
 need_for_kernel
+lock_cache
 [ -d "$PRISTINE" ] || "$REPO/kernel/scripts/source.sh"
 
 rm -rf "$work" "$out"

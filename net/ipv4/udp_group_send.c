@@ -9,11 +9,14 @@
  */
 
 #include <linux/errqueue.h>
+#include <linux/if_ether.h>
 #include <linux/net.h>
 #include <linux/sched/signal.h>
+#include <linux/slab.h>
 #include <linux/uio.h>
 #include <net/ip.h>
 #include <net/sock.h>
+#include <net/tcp.h>
 #include <net/udp.h>
 #include <trace/events/udp_group.h>
 #include "udp_group_impl.h"
@@ -21,6 +24,31 @@
 static bool udp_group_has_room(const struct sock *sk)
 {
 	return sk_wmem_alloc_get(sk) < READ_ONCE(sk->sk_sndbuf);
+}
+
+/* What a datagram is charged to the socket with, as __alloc_skb() sizes it: a
+ * small head, or the next size that kmalloc() has. Which path it will take is
+ * not known here, so it is what it is whole or in fragments of 1,500 bytes,
+ * whichever is more.
+ */
+static u32 udp_group_truesize(size_t len)
+{
+	const u32 small = SKB_HEAD_ALIGN(MAX_TCP_HEADER) + L1_CACHE_BYTES;
+	const u32 room = 2 * HH_DATA_MOD;	/* link header, alignment */
+	u32 size, frags, whole;
+
+	size = SKB_HEAD_ALIGN(room + sizeof(struct iphdr) +
+			      sizeof(struct udphdr) + len);
+	whole = SKB_DATA_ALIGN(sizeof(struct sk_buff)) +
+		(size <= small ? small : kmalloc_size_roundup(size));
+	if (len <= ETH_DATA_LEN - sizeof(struct iphdr) - sizeof(struct udphdr))
+		return whole;
+
+	frags = DIV_ROUND_UP(len + sizeof(struct udphdr),
+			     ETH_DATA_LEN - sizeof(struct iphdr));
+	size = SKB_HEAD_ALIGN(room + ETH_DATA_LEN);
+	return max(whole, frags * (SKB_DATA_ALIGN(sizeof(struct sk_buff)) +
+				   kmalloc_size_roundup(size)));
 }
 
 /* A send that may not wait starts only if there is room for all that it is
@@ -31,20 +59,18 @@ static bool udp_group_has_room_for(const struct sock *sk, u32 members,
 				   size_t len)
 {
 	u64 used = sk_wmem_alloc_get(sk);
-	size_t head = SKB_DATA_ALIGN(MAX_HEADER + sizeof(struct iphdr) +
-				     sizeof(struct udphdr) + len);
 
 	if (!used)
 		return true;
-	return used + (u64)members * SKB_TRUESIZE(head) <=
+	return used + (u64)members * udp_group_truesize(len) <=
 	       READ_ONCE(sk->sk_sndbuf);
 }
 
-/* Wait until one more datagram may be charged to the socket, for as long as
- * is left of the timeout of the whole send: sock_alloc_send_skb() would begin
- * a new one for each member.
+/* Wait until one more datagram may be charged to the socket, or something is
+ * wrong with it, for as long as is left of the timeout of the whole send:
+ * sock_alloc_send_skb() would begin a new one for each member.
  */
-static int udp_group_wait_for_room(struct sock *sk, long *timeo)
+static int udp_group_wait(struct sock *sk, long *timeo)
 {
 	int err = 0;
 	long left;
@@ -99,6 +125,20 @@ static int udp_group_sock_error(struct sock *sk)
 	if (unlikely(READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN))
 		return -EPIPE;
 	return 0;
+}
+
+static int udp_group_wait_until_ready(struct sock *sk, long *timeo)
+{
+	int err;
+
+	for (;;) {
+		err = udp_group_sock_error(sk);
+		if (err || !*timeo || likely(udp_group_has_room(sk)))
+			return err;
+		err = udp_group_wait(sk, timeo);
+		if (err)
+			return err;
+	}
 }
 
 /* Neither is what is wrong with the message. Control messages are parsed again
@@ -168,11 +208,8 @@ static void udp_group_member_failed(struct sock *sk,
 {
 	atomic64_inc(&m->failed);
 	udp_group_member_error(m, -err);
-
-	/* Of EMSGSIZE the IP layer has told the error queue itself */
-	if (err != -EMSGSIZE)
-		ip_local_error(sk, -err, m->addr.in.sin_addr.s_addr,
-			       m->addr.in.sin_port, 0);
+	ip_local_error(sk, -err, m->addr.in.sin_addr.s_addr,
+		       m->addr.in.sin_port, 0);
 }
 
 /* Returns the number of slots passed, and in *errp why it was not all. */
@@ -199,16 +236,14 @@ static u32 udp_group_send_table(struct sock *sk, struct msghdr *msg,
 			continue;
 		}
 
-		if (timeo && unlikely(!udp_group_has_room(sk))) {
-			err = udp_group_wait_for_room(sk, &timeo);
-			if (err)
-				break;
-		}
-		err = udp_group_sock_error(sk);
+		err = udp_group_wait_until_ready(sk, &timeo);
 		if (err)
 			break;
 
 		err = udp_group_send_member(sk, msg, &data, m);
+		/* Was it the buffer, and has room come since? */
+		if (unlikely(err == -EAGAIN) && udp_group_has_room(sk))
+			err = udp_group_send_member(sk, msg, &data, m);
 		if (likely(!err)) {
 			atomic64_inc(&m->sent);
 			sum->sent++;

@@ -3,8 +3,9 @@
 """Counts what tests have left: verdict.py KERNEL-TREE EXPECTED DIR...
 
 KTAP (*.ktap) is read by the kernel's own kunit.py, GoogleTest's *.xml as it
-is. EXPECTED names, separated by commas, every file that must be there: a
-program that left nothing has failed. A test that was skipped has failed, too.
+is; *.ok only has to be there. EXPECTED names, separated by commas, every file
+that must be there: a program that left nothing has failed. A test that was
+skipped has failed, too.
 The last line is "N passed, N failed".
 """
 
@@ -66,7 +67,7 @@ def main():
     files = {}
     for directory in sys.argv[3:]:
         for path in sorted(pathlib.Path(directory).glob("*")):
-            if path.suffix in (".ktap", ".xml"):
+            if path.suffix in (".ktap", ".xml", ".ok"):
                 files[path.name] = path
 
     passed, failed = 0, 0
@@ -75,6 +76,8 @@ def main():
             results = [(name, "is not there")]
         elif files[name].suffix == ".ktap":
             results = from_ktap(kunit, files[name])
+        elif files[name].suffix == ".ok":
+            results = [(name, None)]
         else:
             results = from_gtest(files[name])
         good = 0

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Who pays for a group: the memory cgroup of whoever set it.
+
+#include "support.hpp"
+
+#include <sys/stat.h>
+
+#include <chrono>
+#include <thread>
+
+namespace selftest {
+namespace {
+
+const std::string root = "/sys/fs/cgroup/";
+const std::string mine = root + "groups/";
+
+void put(const std::string &path, const std::string &text)
+{
+    std::ofstream out(path);
+    out << text << std::flush;
+    if (!out)
+        throw std::runtime_error(path);
+}
+
+long charged()
+{
+    long n = -1;
+    std::ifstream(mine + "memory.current") >> n;
+    return n;
+}
+
+// In a child that is in a memory cgroup of its own.
+int inside(auto what)
+{
+    put(root + "cgroup.subtree_control", "+memory");
+    mkdir(mine.c_str(), 0755);
+    pid_t pid = fork();
+    if (pid == 0) {
+        put(mine + "cgroup.procs", std::to_string(getpid()));
+        _exit(what());
+    }
+    int status = -1;
+    waitpid(pid, &status, 0);
+    // a cgroup goes when the last of its memory is freed: not at once
+    for (int i = 0; rmdir(mine.c_str()) && i < 100; i++)
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    return status;
+}
+
+// No more than 128 bytes a member, and what is dissolved is given back.
+TEST(Memory, AGroupIsCharged)
+{
+    auto members = many(0x0a000001, UDP_GROUP_MAX_MEMBERS);
+    int status = inside([&] {
+        Sender s;
+        s.set(std::span(members).first(1));
+        long before = charged();
+        if (s.set(members))
+            return 1;
+        long after = charged();
+        long each = (after - before) / UDP_GROUP_MAX_MEMBERS;
+        if (each < 48 || each > 128)
+            return 2;
+        if (s.set({}))
+            return 3;
+        return charged() < before + (after - before) / 4 ? 0 : 4;
+    });
+    EXPECT_EQ(status, 0) << WEXITSTATUS(status);
+}
+
+// What a process may not have, it does not get: the group stays as it was.
+TEST(Memory, ALimitHolds)
+{
+    auto members = many(0x0a000001, UDP_GROUP_MAX_MEMBERS);
+    int status = inside([&] {
+        std::vector<Sender> senders(64);
+        put(mine + "memory.max", std::to_string(charged() + (64L << 20)));
+        int refused = 0;
+        for (auto &s : senders)
+            refused += s.set(members) == -ENOMEM;
+        return refused ? 0 : 1; // a quarter of them has room
+    });
+    // killed, as for any other memory beyond the limit; or refused with ENOMEM
+    EXPECT_TRUE(status == 0 || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)) << status;
+}
+
+} // namespace
+} // namespace selftest

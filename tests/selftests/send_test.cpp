@@ -215,6 +215,30 @@ TEST_F(Send, NonBlockingStartsOnlyWithRoomForAll)
     EXPECT_EQ(s.stat().totals.sent, 60u);
 }
 
+// The estimate of the room is never too low: with something in the buffer a
+// send reaches all or does not start, whatever the length of the data.
+TEST_F(Send, NonBlockingNeverStartsInVain)
+{
+    run("ip link add slow type dummy; ip link set slow up; ip addr add 10.9.0.1/16 dev slow");
+    run("tc qdisc add dev slow root tbf rate 1kbit burst 1600 limit 100000000");
+    auto members = many(0x0a090002, 10);
+    for (size_t len : {0, 1, 100, 300, 700, 900, 1400, 1472, 1473, 2500, 4000, 10000, 60000}) {
+        Sender s;
+        ASSERT_EQ(s.option(SOL_SOCKET, SO_SNDBUFFORCE, 3000000), 0);
+        ASSERT_EQ(s.set(members), 0);
+        std::string data(len, 'x');
+        long err = 0;
+        uint64_t sends = 0;
+        while ((err = s.send(data, MSG_DONTWAIT)) >= 0)
+            sends++;
+        EXPECT_EQ(err, -EAGAIN);
+        EXPECT_GE(sends, 2u) << len;
+        auto totals = s.stat().totals;
+        EXPECT_EQ(totals.unreached, 0u) << len << " bytes, after " << sends << " sends";
+        EXPECT_EQ(totals.sent, 10 * sends) << len;
+    }
+}
+
 TEST_F(Send, NonBlockingCountsWhomItCannotReach)
 {
     slow_device(60);

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Builds the patched kernel and the modules: build.sh demo|debug|bench
+# A+B is config A with the fragment B on top, bench+plain for instance.
 # The last line printed is the path of the bzImage.
 . "$(dirname "$0")/common.sh"
 
@@ -7,7 +8,12 @@ config=${1:?usage: build.sh demo|debug|bench}
 configs=$REPO/kernel/configs
 obj=$CACHE/build/$KVER-$config
 
-[ -f "$configs/$config.config" ] || die "no such config: $config"
+fragments=("$configs/base.config")
+IFS=+ read -ra names <<<"$config"
+for name in "${names[@]}"; do
+	fragments+=("$configs/$name.config")
+	[ -f "$configs/$name.config" ] || die "no such config: $name"
+done
 need_for_kernel
 lock_cache
 "$REPO/kernel/scripts/tree.sh"
@@ -19,7 +25,7 @@ kmake() { make -C "$TREE" O="$obj" CC="ccache gcc" "$@"; }
 export KBUILD_BUILD_TIMESTAMP=@0 KBUILD_BUILD_USER=groupcast KBUILD_BUILD_HOST=groupcast
 
 # Later fragments win; what Kconfig then does not grant is an error.
-cat "$configs/base.config" "$configs/$config.config" >"$obj/wanted.config.new"
+cat "${fragments[@]}" >"$obj/wanted.config.new"
 if ! cmp -s "$obj/wanted.config.new" "$obj/wanted.config" ||
 	[ "$REPO/Kconfig" -nt "$obj/.config" ]; then
 	kmake -s KCONFIG_ALLCONFIG="$obj/wanted.config.new" allnoconfig >"$obj/config.log" 2>&1 ||

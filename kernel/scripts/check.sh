@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What reviewers run: check.sh fast|all
 # fast: checkpatch --strict on every patch, kernel-doc, clang-format,
-#       shellcheck. all: also a build at every patch, sparse, W=1, the module
+#       and shellcheck. all: also a build at every patch, sparse, W=1, the module
 #       outside the tree, clang-tidy.
 # The last line is "N passed, N failed".
 . "$(dirname "$0")/common.sh"

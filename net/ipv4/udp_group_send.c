@@ -10,6 +10,7 @@
 
 #include <linux/errqueue.h>
 #include <linux/if_ether.h>
+#include <linux/log2.h>
 #include <linux/net.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -33,9 +34,12 @@ static bool udp_group_has_room(const struct sock *sk)
  */
 static u32 udp_group_truesize(size_t len)
 {
-	const u32 small = SKB_HEAD_ALIGN(MAX_TCP_HEADER) + L1_CACHE_BYTES;
 	const u32 room = 2 * HH_DATA_MOD;	/* link header, alignment */
+	u32 small = SKB_HEAD_ALIGN(MAX_TCP_HEADER);
 	u32 size, frags, whole;
+
+	if (is_power_of_2(small))
+		small += L1_CACHE_BYTES;
 
 	size = SKB_HEAD_ALIGN(room + sizeof(struct iphdr) +
 			      sizeof(struct udphdr) + len);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What one member costs, for each way of sending: count DEVICE MEMBERS BYTES
+// What one member costs, for each way of sending:
+//
+//   count DEVICE MEMBERS BYTES [WAY...]
 //
 // Under QEMU's -icount shift=0 a nanosecond of the guest's clock is one
 // instruction, so the clock counts them, and the figure repeats exactly. The
@@ -36,8 +38,8 @@ uint64_t transmitted(const std::string &device)
 
 int main(int argc, char **argv)
 try {
-    if (argc != 4) {
-        fprintf(stderr, "usage: count DEVICE MEMBERS BYTES\n");
+    if (argc < 4) {
+        fprintf(stderr, "usage: count DEVICE MEMBERS BYTES [WAY...]\n");
         return 2;
     }
     const std::string device = argv[1];
@@ -52,8 +54,12 @@ try {
         addrs[i].sin_addr.s_addr = htonl(0x0a400002 + static_cast<uint32_t>(i));
     }
 
+    std::vector<std::string_view> names(argv + 4, argv + argc);
+    if (names.empty())
+        names = ways::names();
+
     int rc = 0;
-    for (auto name : ways::names()) {
+    for (auto name : names) {
         auto way = ways::make(name, addrs, 64 << 20);
         for (int i = 0; i < warm; i++)
             way->send(data);

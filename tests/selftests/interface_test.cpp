@@ -186,9 +186,10 @@ TEST_F(Interface, RefusesOtherSockets)
     auto addrs = many(0x0a000001, 2);
     struct {
         int domain, type, protocol;
-    } kinds[] = {{AF_INET, SOCK_STREAM, 0},        {AF_UNIX, SOCK_DGRAM, 0},
-                 {AF_INET, SOCK_RAW, IPPROTO_UDP}, {AF_PACKET, SOCK_RAW, 0},
-                 {AF_INET6, SOCK_DGRAM, 0},        {AF_INET6, SOCK_STREAM, 0}};
+    } kinds[] = {{AF_INET, SOCK_STREAM, 0}, {AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE},
+                 {AF_UNIX, SOCK_DGRAM, 0},  {AF_INET, SOCK_RAW, IPPROTO_UDP},
+                 {AF_PACKET, SOCK_RAW, 0},  {AF_INET6, SOCK_DGRAM, 0},
+                 {AF_INET6, SOCK_STREAM, 0}};
     for (const auto &k : kinds) {
         Sender s(k.domain, k.type, k.protocol);
         udp_grpstat stat{};

@@ -222,7 +222,8 @@ TEST_F(Send, NonBlockingNeverStartsInVain)
     run("ip link add slow type dummy; ip link set slow up; ip addr add 10.9.0.1/16 dev slow");
     run("tc qdisc add dev slow root tbf rate 1kbit burst 1600 limit 100000000");
     auto members = many(0x0a090002, 10);
-    for (size_t len : {0, 1, 100, 300, 700, 900, 1400, 1472, 1473, 2500, 4000, 10000, 60000}) {
+    for (size_t len : {0, 1, 100, 220, 260, 300, 340, 380, 381, 420, 700, 900, 1400, 1472, 1473,
+                       2500, 4000, 10000, 60000}) {
         Sender s;
         ASSERT_EQ(s.option(SOL_SOCKET, SO_SNDBUFFORCE, 3000000), 0);
         ASSERT_EQ(s.set(members), 0);

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What a send does that may not wait for room in the send buffer.
+
+#include "../../userspace/src/send_buffer.hpp"
+#include "support.hpp"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <thread>
+
+namespace library_test {
+namespace {
+
+using groupcast::internal::send_buffer_has_room;
+
+TEST(Room, EmptyBufferIsAlwaysEnough)
+{
+    groupcast::socket socket;
+    ASSERT_EQ(set_option(socket.fd(), SOL_SOCKET, SO_SNDBUF, 1), 0);
+    EXPECT_EQ(send_buffer_has_room(socket.fd(), UDP_GROUP_MAX_MEMBERS, 65507), 1);
+    EXPECT_EQ(send_buffer_has_room(-1, 1, 1), -EBADF);
+}
+
+// A UNIX socket keeps what its peer has not read in its send buffer.
+TEST(Room, IsWhatTheBufferHasLeft)
+{
+    int fds[2];
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_DGRAM, 0, fds), 0);
+    ASSERT_EQ(::send(fds[0], "x", 1, 0), 1);
+    auto size = static_cast<size_t>(get_option(fds[0], SOL_SOCKET, SO_SNDBUF));
+    EXPECT_EQ(send_buffer_has_room(fds[0], 1, 1000), 1);
+    EXPECT_EQ(send_buffer_has_room(fds[0], size / 4000, 1000), 1);
+    EXPECT_EQ(send_buffer_has_room(fds[0], size / 1000, 1000), 0);
+    EXPECT_EQ(send_buffer_has_room(fds[0], UDP_GROUP_MAX_MEMBERS, 65507), 0);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+// Loopback takes every datagram at once. Here they wait for the hardware
+// address of hosts that are not there, and stay in the buffer meanwhile.
+std::vector<sockaddr_in> absent_hosts(size_t n)
+{
+    if (unshare(CLONE_NEWNET) < 0)
+        throw std::runtime_error("unshare(CLONE_NEWNET): this test needs root");
+    if (std::system("ip link add v0 type veth peer name v1 && ip addr add 10.0.0.1/8 dev v0 && "
+                    "ip link set v1 up && ip link set v0 up && "
+                    "echo 100000000 >/proc/sys/net/ipv4/neigh/v0/unres_qlen_bytes") != 0)
+        throw std::runtime_error("no veth");
+    auto absent = many(n + 1);
+    absent.erase(absent.begin()); // 10.0.0.1 is this host
+    return absent;
+}
+
+void fill_buffer()
+{
+    auto absent = absent_hosts(50);
+    Sender s;
+    ASSERT_EQ(set_option(s.fd(), SOL_SOCKET, SO_SNDBUF, 1), 0);
+    ASSERT_EQ(s.set(absent), 0);
+    // It starts, since the buffer is empty, and stops when it is full
+    EXPECT_EQ(s.send("data", MSG_DONTWAIT), 4);
+    auto stat = s.stat();
+    EXPECT_EQ(stat.totals.sends, 1U);
+    EXPECT_GT(stat.totals.sent, 0U);
+    EXPECT_GT(stat.totals.unreached, 0U);
+    EXPECT_EQ(stat.totals.failed, 0U);
+    EXPECT_EQ(stat.totals.sent + stat.totals.unreached, 50U);
+    for (const auto &m : stat.members) {
+        EXPECT_EQ(m.sent, m.slot < stat.totals.sent ? 1U : 0U);
+        EXPECT_EQ(m.error, 0);
+    }
+
+    // Now it does not, nor with O_NONBLOCK, and nobody gets anything
+    EXPECT_EQ(s.send("data", MSG_DONTWAIT), -EAGAIN);
+    ASSERT_EQ(fcntl(s.fd(), F_SETFL, O_NONBLOCK), 0);
+    EXPECT_EQ(s.send("data"), -EAGAIN);
+    EXPECT_EQ(s.stat().totals.sends, 1U);
+    EXPECT_EQ(s.stat().totals.sent, stat.totals.sent);
+
+    // With room for a part of them it does not start either
+    ASSERT_EQ(set_option(s.fd(), SOL_SOCKET, SO_SNDBUF, 16384), 0);
+    EXPECT_EQ(s.send("data"), -EAGAIN);
+    ASSERT_EQ(set_option(s.fd(), SOL_SOCKET, SO_SNDBUF, 65536), 0);
+    EXPECT_EQ(s.send("data"), 4);
+    EXPECT_EQ(s.stat().totals.sent, stat.totals.sent + 50);
+}
+
+// The estimate of the room is never too low: with something in the buffer, a
+// send reaches all or does not start, whatever the length of the data.
+void send_until_full()
+{
+    auto absent = absent_hosts(10);
+    for (size_t len : {0, 1, 100, 300, 380, 381, 700, 900, 1400, 1472, 1473, 4000, 10000, 60000}) {
+        Sender s;
+        ASSERT_EQ(set_option(s.fd(), SOL_SOCKET, SO_SNDBUFFORCE, 3000000), 0);
+        ASSERT_EQ(s.set(absent), 0);
+        std::string data(len, 'x');
+        ssize_t sent = 0;
+        uint64_t sends = 0;
+        while ((sent = s.send(data, MSG_DONTWAIT)) >= 0)
+            sends++;
+        EXPECT_EQ(sent, -EAGAIN);
+        EXPECT_GE(sends, 2U) << len;
+        auto totals = s.stat().totals;
+        EXPECT_EQ(totals.sent, 10 * sends) << len << " bytes";
+        EXPECT_EQ(totals.unreached, 0U) << len << " bytes, after " << sends << " sends";
+    }
+}
+
+// The namespace is the thread's, and ends with it.
+void in_thread(void (*call)())
+{
+    std::thread([call] {
+        try {
+            call();
+        } catch (const std::exception &e) {
+            ADD_FAILURE() << e.what();
+        }
+    }).join();
+}
+
+TEST(Room, NonBlockingSendIsForAllOrNobody) { in_thread(fill_buffer); }
+
+TEST(Room, NonBlockingSendNeverStartsInVain) { in_thread(send_until_full); }
+
+} // namespace
+} // namespace library_test

@@ -13,7 +13,7 @@ namespace library_test {
 namespace {
 
 constexpr int senders = 2;
-constexpr int sends = 100; // all of them fit a receiver's buffer
+constexpr int sends = 50; // all of them fit a receiver's buffer
 
 // Members between the first receivers of a version and the others, so many that
 // no system call of the sendmmsg backend reaches both.

@@ -25,7 +25,8 @@ struct udp_group;
  * @owner: module that is held for as long as a socket has a group
  * @setsockopt: SO_*GRP* options; udp_group_attach() at the first member
  * @getsockopt: SO_*GRP* options. The socket may have no group yet.
- * @sendmsg: send to every member; called by udp_sendmsg() without locks
+ * @sendmsg: send to every member; called by udp_sendmsg() without locks, and
+ *	with its arguments where they are
  * @icmp_error: attribute an ICMP error to its member; softirq, under RCU
  * @free: free what was taken from the socket. ICMP readers may still look
  *	at it for a grace period; nobody else does.
@@ -36,8 +37,8 @@ struct udp_group_ops {
 			      unsigned int optlen);
 	int	(*getsockopt)(struct sock *sk, int optname, sockptr_t optval,
 			      sockptr_t optlen);
-	int	(*sendmsg)(struct sock *sk, struct udp_group *group,
-			   struct msghdr *msg, size_t len);
+	int	(*sendmsg)(struct sock *sk, struct msghdr *msg, size_t len,
+			   struct udp_group *group);
 	void	(*icmp_error)(struct udp_group *group, __be32 daddr,
 			      __be16 dport, int err);
 	void	(*free)(struct udp_group *group);

@@ -141,8 +141,8 @@ void udp_group_free(struct udp_group *group);
 extern const struct udp_group_ops udp_group_ops;
 
 /* udp_group_send.c */
-int udp_group_sendmsg(struct sock *sk, struct udp_group *group,
-		      struct msghdr *msg, size_t len);
+int udp_group_sendmsg(struct sock *sk, struct msghdr *msg, size_t len,
+		      struct udp_group *group);
 
 /* udp_group_stat.c */
 int udp_group_get_stat(struct sock *sk, sockptr_t optval, sockptr_t optlen);

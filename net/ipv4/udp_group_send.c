@@ -283,15 +283,15 @@ static void udp_group_add_totals(struct udp_group_sock *gs,
 /**
  * udp_group_sendmsg - send a message to every member of the socket's group
  * @sk: the socket
- * @group: its group
  * @msg: the message, without a destination
  * @len: length of its data
+ * @group: the socket's group
  *
  * Return: @len if at least one slot was passed, whatever became of it: that
  * is the member's record to tell. Otherwise what stopped the send.
  */
-int udp_group_sendmsg(struct sock *sk, struct udp_group *group,
-		      struct msghdr *msg, size_t len)
+int udp_group_sendmsg(struct sock *sk, struct msghdr *msg, size_t len,
+		      struct udp_group *group)
 {
 	long timeo = sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT);
 	struct udp_group_sock *gs = udp_group_sock(group);

@@ -259,7 +259,7 @@ TEST_F(Send, NonBlockingCountsWhomItCannotReach)
         EXPECT_EQ(m.sent, m.slot < stat.totals.sent ? 1u : 0u);
 }
 
-TEST_F(Send, TheTimeoutIsTheWholeSends)
+TEST_F(Send, ATimeoutEndsIt)
 {
     slow_device(0.05);
     Sender s;
@@ -274,6 +274,24 @@ TEST_F(Send, TheTimeoutIsTheWholeSends)
     EXPECT_LT(took, 2s);
     EXPECT_GT(s.stat().totals.unreached, 0u);
     EXPECT_EQ(s.send("x"), -EAGAIN); // and now nobody is
+}
+
+// Room comes again and again, each time before the timeout, but not for all.
+TEST_F(Send, TheTimeoutIsTheWholeSends)
+{
+    slow_device(60);
+    Sender s;
+    timeval timeout{.tv_sec = 0, .tv_usec = 400000};
+    ASSERT_EQ(s.option(SOL_SOCKET, SO_SNDBUF, 10000), 0);
+    ASSERT_EQ(setsockopt(s.fd(), SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)), 0);
+    ASSERT_EQ(s.set(many(0x0a090002, 400)), 0); // seven seconds' worth
+    auto start = clock::now();
+    EXPECT_EQ(s.send(hundred), 100);
+    EXPECT_LT(clock::now() - start, 3s);
+    auto totals = s.stat().totals;
+    EXPECT_GT(totals.sent, 20000u / 832 + 5); // more than the buffer holds
+    EXPECT_GT(totals.unreached, 100u);
+    EXPECT_EQ(totals.sent + totals.unreached, 400u);
 }
 
 void nothing(int) {}

@@ -73,23 +73,26 @@ static const struct udp_group_ops *udp_group_engine_get(void)
 	return udp_group_engine_tryget();
 }
 
-static bool udp_group_supports(const struct sock *sk)
+/* The engine, held, if the socket can have a group at all. */
+static const struct udp_group_ops *udp_group_engine_for(const struct sock *sk)
 {
-	return sk->sk_family == AF_INET && sk_is_udp(sk);
+	const struct udp_group_ops *ops;
+
+	if (sk->sk_family != AF_INET || !sk_is_udp(sk))
+		return ERR_PTR(-EOPNOTSUPP);
+
+	ops = udp_group_engine_get();
+	return ops ?: ERR_PTR(-ENOPROTOOPT);
 }
 
 int udp_group_setsockopt(struct sock *sk, int optname, sockptr_t optval,
 			 unsigned int optlen)
 {
-	const struct udp_group_ops *ops;
+	const struct udp_group_ops *ops = udp_group_engine_for(sk);
 	int err;
 
-	if (!udp_group_supports(sk))
-		return -EOPNOTSUPP;
-
-	ops = udp_group_engine_get();
-	if (!ops)
-		return -ENOPROTOOPT;
+	if (IS_ERR(ops))
+		return PTR_ERR(ops);
 
 	err = ops->setsockopt(sk, optname, optval, optlen);
 	module_put(ops->owner);
@@ -99,15 +102,11 @@ int udp_group_setsockopt(struct sock *sk, int optname, sockptr_t optval,
 int udp_group_getsockopt(struct sock *sk, int optname, sockptr_t optval,
 			 sockptr_t optlen)
 {
-	const struct udp_group_ops *ops;
+	const struct udp_group_ops *ops = udp_group_engine_for(sk);
 	int err;
 
-	if (!udp_group_supports(sk))
-		return -EOPNOTSUPP;
-
-	ops = udp_group_engine_get();
-	if (!ops)
-		return -ENOPROTOOPT;
+	if (IS_ERR(ops))
+		return PTR_ERR(ops);
 
 	err = ops->getsockopt(sk, optname, optval, optlen);
 	module_put(ops->owner);

@@ -4,8 +4,6 @@
 
 #include "support.hpp"
 
-#include <linux/errqueue.h>
-
 #include <atomic>
 #include <chrono>
 #include <thread>
@@ -82,36 +80,6 @@ TEST_F(Outcome, ADeadPeerFailsNobodyElse)
     EXPECT_EQ(stat.members[1].error, ECONNREFUSED);
     EXPECT_EQ(stat.members[0].icmp + stat.members[2].icmp, 0u);
     EXPECT_EQ(stat.members[0].error, 0);
-}
-
-struct QueuedError {
-    sock_extended_err err;
-    sockaddr_in who;
-};
-
-std::optional<QueuedError> queued_error(int fd)
-{
-    char data[256];
-    alignas(cmsghdr) char control[512];
-    sockaddr_in who{};
-    iovec iov{data, sizeof(data)};
-    msghdr msg{};
-    msg.msg_name = &who;
-    msg.msg_namelen = sizeof(who);
-    msg.msg_iov = &iov;
-    msg.msg_iovlen = 1;
-    msg.msg_control = control;
-    msg.msg_controllen = sizeof(control);
-    if (recvmsg(fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
-        return std::nullopt;
-    for (cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c))
-        if (c->cmsg_level == SOL_IP && c->cmsg_type == IP_RECVERR) {
-            QueuedError e{};
-            memcpy(&e.err, CMSG_DATA(c), sizeof(e.err));
-            e.who = who;
-            return e;
-        }
-    return std::nullopt;
 }
 
 TEST_F(Outcome, TheErrorQueueTellsOfMembers)

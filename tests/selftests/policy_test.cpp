@@ -5,7 +5,6 @@
 #include "support.hpp"
 
 #include <linux/bpf.h>
-#include <linux/errqueue.h>
 #include <linux/net_tstamp.h>
 #include <linux/sockios.h>
 #include <net/if.h>
@@ -522,29 +521,6 @@ void full_and_free_device()
     run("tc qdisc add dev d8 root bfifo limit 1");
 }
 
-std::optional<sock_extended_err> queued_error(int fd, sockaddr_in &who)
-{
-    alignas(cmsghdr) char control[512];
-    char byte;
-    iovec iov{&byte, 1};
-    msghdr msg{};
-    msg.msg_name = &who;
-    msg.msg_namelen = sizeof(who);
-    msg.msg_iov = &iov;
-    msg.msg_iovlen = 1;
-    msg.msg_control = control;
-    msg.msg_controllen = sizeof(control);
-    if (recvmsg(fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
-        return std::nullopt;
-    for (cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c))
-        if (c->cmsg_level == SOL_IP && c->cmsg_type == IP_RECVERR) {
-            sock_extended_err err;
-            memcpy(&err, CMSG_DATA(c), sizeof(err));
-            return err;
-        }
-    return std::nullopt;
-}
-
 TEST_P(Policy, TheQueueDropsAMember)
 {
     full_and_free_device();
@@ -575,13 +551,12 @@ TEST_P(Policy, TheQueueDropsAMember)
         EXPECT_EQ(s.send_to(data, addrs[1]), -ENOBUFS);
         EXPECT_EQ(s.send(data), length);
         expect_drops(2);
-        sockaddr_in who{};
-        auto err = queued_error(s.fd(), who);
-        ASSERT_TRUE(err);
-        EXPECT_EQ(err->ee_origin, SO_EE_ORIGIN_LOCAL);
-        EXPECT_EQ(err->ee_errno, static_cast<unsigned>(ENOBUFS));
-        EXPECT_EQ(who, addrs[1]);
-        EXPECT_FALSE(queued_error(s.fd(), who));
+        auto e = queued_error(s.fd());
+        ASSERT_TRUE(e);
+        EXPECT_EQ(e->err.ee_origin, SO_EE_ORIGIN_LOCAL);
+        EXPECT_EQ(e->err.ee_errno, static_cast<unsigned>(ENOBUFS));
+        EXPECT_EQ(e->who, addrs[1]);
+        EXPECT_FALSE(queued_error(s.fd()));
     });
 }
 

@@ -4,9 +4,11 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/errqueue.h>
 #include <linux/udp_group.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -237,6 +239,36 @@ public:
 private:
     Fd fd_;
 };
+
+struct QueuedError {
+    sock_extended_err err;
+    sockaddr_in who;
+};
+
+// The next entry of the error queue, for which it waits so many milliseconds.
+inline std::optional<QueuedError> queued_error(int fd, int patience = 0)
+{
+    pollfd p{.fd = fd, .events = 0, .revents = 0};
+    if (poll(&p, 1, patience) != 1)
+        return std::nullopt;
+    QueuedError e{};
+    alignas(cmsghdr) char control[1024];
+    char data[256];
+    iovec iov{data, sizeof(data)};
+    msghdr msg{};
+    msg.msg_name = &e.who;
+    msg.msg_namelen = sizeof(e.who);
+    msg.msg_iov = &iov;
+    msg.msg_iovlen = 1;
+    msg.msg_control = control;
+    msg.msg_controllen = sizeof(control);
+    if (recvmsg(fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+        return std::nullopt;
+    for (cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c))
+        if (c->cmsg_level == SOL_IP && c->cmsg_type == IP_RECVERR)
+            memcpy(&e.err, CMSG_DATA(c), sizeof(e.err));
+    return e;
+}
 
 // A line of /proc/net/snmp, by the names of its columns.
 inline std::vector<std::pair<std::string, long>> snmp(std::string_view protocol)

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// io_uring sends to a group as any other caller does.
+
+#include "messages.hpp"
+
+#include <functional>
+#include <liburing.h>
+
+namespace selftest {
+namespace {
+
+class IoUring : public InNamespace {};
+
+class Ring {
+public:
+    Ring()
+    {
+        int err = io_uring_queue_init(8, &ring_, 0);
+        if (err < 0)
+            throw std::runtime_error(std::string("io_uring: ") + strerror(-err));
+    }
+    ~Ring() { io_uring_queue_exit(&ring_); }
+    Ring(const Ring &) = delete;
+    Ring &operator=(const Ring &) = delete;
+    // One operation's outcome. Its data may be changed when this returns.
+    long complete(const std::function<void(io_uring_sqe *)> &prepare)
+    {
+        prepare(io_uring_get_sqe(&ring_));
+        io_uring_submit(&ring_);
+        auto [res, more] = next();
+        while (more)
+            more = next().second;
+        return res;
+    }
+
+private:
+    std::pair<long, bool> next()
+    {
+        io_uring_cqe *cqe;
+        __kernel_timespec timeout{.tv_sec = 10, .tv_nsec = 0};
+        int err = io_uring_wait_cqe_timeout(&ring_, &cqe, &timeout);
+        if (err < 0)
+            throw std::runtime_error(std::string("io_uring: ") + strerror(-err));
+        std::pair outcome{static_cast<long>(cqe->res), (cqe->flags & IORING_CQE_F_MORE) != 0};
+        io_uring_cqe_seen(&ring_, cqe);
+        return outcome;
+    }
+    io_uring ring_;
+};
+
+TEST_F(IoUring, ReachesEveryone)
+{
+    std::vector<Receiver> rs(4);
+    Sender s;
+    ASSERT_EQ(s.set(addresses(rs)), 0);
+    Ring ring;
+    const std::string data = pattern(3000);
+    const long length = 3000;
+    Message message(data, Control().add(SOL_IP, IP_TTL, 11));
+    struct {
+        const char *name;
+        std::function<void(io_uring_sqe *)> prepare;
+    } operations[] = {
+        {"send", [&](auto sqe) { io_uring_prep_send(sqe, s.fd(), data.data(), data.size(), 0); }},
+        {"sendmsg", [&](auto sqe) { io_uring_prep_sendmsg(sqe, s.fd(), &message.header(), 0); }},
+        {"send_zc",
+         [&](auto sqe) { io_uring_prep_send_zc(sqe, s.fd(), data.data(), data.size(), 0, 0); }},
+        {"sendmsg_zc",
+         [&](auto sqe) { io_uring_prep_sendmsg_zc(sqe, s.fd(), &message.header(), 0); }},
+    };
+    uint64_t sends = 0;
+    for (const auto &op : operations) {
+        for (unsigned flags : {0u, static_cast<unsigned>(IOSQE_ASYNC)}) {
+            SCOPED_TRACE(std::string(op.name) + (flags ? ", by a worker" : ""));
+            // what is zero-copied is held until the receivers have it
+            EXPECT_EQ(ring.complete([&](io_uring_sqe *sqe) {
+                op.prepare(sqe);
+                io_uring_sqe_set_flags(sqe, flags);
+            }),
+                      length);
+            expect_each(rs, data);
+            expect_none(rs);
+            auto stat = s.stat();
+            EXPECT_EQ(stat.totals.sends, ++sends);
+            EXPECT_EQ(stat.totals.sent, 4 * sends);
+        }
+    }
+}
+
+// The first attempt does not wait and finds no room. io_uring tries again when
+// there is some, and nobody gets the datagram twice.
+TEST_F(IoUring, GoesOnWhenThereIsRoom)
+{
+    std::vector<Receiver> rs(8);
+    Sender s;
+    hold_datagrams(s);
+    ASSERT_EQ(s.option(SOL_SOCKET, SO_SNDBUF, 10000), 0);
+    ASSERT_EQ(s.set(addresses(rs)), 0);
+    const std::string first = pattern(1000), second(900, '2');
+    Ring ring;
+    auto submit = [&](int flags) {
+        return ring.complete([&](io_uring_sqe *sqe) {
+            io_uring_prep_send(sqe, s.fd(), second.data(), second.size(), flags);
+        });
+    };
+    uint64_t departure = monotonic() + 700000000;
+    ASSERT_EQ(Message(first, leave_at(departure)).send(s, MSG_DONTWAIT), 1000);
+    ASSERT_EQ(s.stat().totals.sent, 8u);
+    ASSERT_EQ(s.send(second, MSG_DONTWAIT), -EAGAIN);
+    EXPECT_EQ(submit(MSG_DONTWAIT), -EAGAIN); // if it may not wait, it does not
+    EXPECT_LT(monotonic(), departure);
+    EXPECT_EQ(submit(0), 900);
+    EXPECT_GE(monotonic(), departure);
+    expect_each(rs, first);
+    expect_each(rs, second);
+    expect_none(rs);
+    EXPECT_EQ(s.stat().totals.sends, 2u);
+    EXPECT_EQ(s.stat().totals.sent, 16u);
+}
+
+} // namespace
+} // namespace selftest

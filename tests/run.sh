@@ -6,7 +6,7 @@
 out=$REPO/build/test
 self=$REPO/build/selftests
 lib=$REPO/build/library
-need build-essential libgtest-dev pkg-config liburing-dev
+need build-essential libgtest-dev pkg-config liburing-dev iproute2
 
 rm -rf "$out"
 mkdir -p "$out/host"

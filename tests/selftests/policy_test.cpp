@@ -263,7 +263,7 @@ public:
         attr.log_level = 1;
         fd_ = Fd(static_cast<int>(bpf(BPF_PROG_LOAD, attr)));
         if (fd_.get() < 0)
-            throw std::runtime_error(std::string("BPF: ") + strerror(errno) + "\n" + log.c_str());
+            throw std::runtime_error(std::string("BPF: ") + strerror(errno) + "\n" + log.data());
     }
     // To a cgroup's descriptor or to a device's index.
     void attach(int target) const

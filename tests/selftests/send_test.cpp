@@ -144,7 +144,7 @@ int tx_packets(const std::string &device)
     int n = -1;
     // of this thread's namespace, as /sys is of the one that mounted it
     FILE *in = popen(
-        ("ip -s link show " + device + " | sed -n '/TX:/{n;s/^ *[0-9]* *\\([0-9]*\\).*/\\1/p}'")
+        ("ip -s link show " + device + R"( | sed -n '/TX:/{n;s/^ *[0-9]* *\([0-9]*\).*/\1/p}')")
             .c_str(),
         "r");
     if (fscanf(in, "%d", &n) != 1)
@@ -359,7 +359,7 @@ TEST_F(Send, AFatalSignalEndsALargeSend)
 TEST_F(Send, SeesOneVersionOfTheGroup)
 {
     constexpr int size = 8, sends = 300;
-    std::vector<Receiver> rs(2 * size);
+    std::vector<Receiver> rs(size_t{2} * size);
     for (auto &r : rs) {
         int large = 1 << 20;
         setsockopt(r.fd(), SOL_SOCKET, SO_RCVBUFFORCE, &large, sizeof(large));
@@ -414,18 +414,18 @@ TEST_F(Send, OldVersionsAreBounded)
     sigaction(SIGUSR1, &action, nullptr);
 
     std::vector<std::thread> blocked;
-    int versions = 0;
+    size_t versions = 0;
     long err = 0;
     for (; versions < 100; versions++) {
-        err = s.set(many(0x0a090002, static_cast<size_t>(20 + versions)));
+        err = s.set(many(0x0a090002, 20 + versions));
         if (err)
             break;
         blocked.emplace_back([&] { s.send(hundred); });
         std::this_thread::sleep_for(50ms);
     }
     EXPECT_EQ(err, -EBUSY);
-    EXPECT_GE(versions, 8);
-    EXPECT_EQ(s.stat().totals.members, 20u + static_cast<unsigned>(versions) - 1);
+    EXPECT_GE(versions, 8u);
+    EXPECT_EQ(s.stat().totals.members, 20 + versions - 1);
     for (auto &t : blocked) {
         pthread_kill(t.native_handle(), SIGUSR1);
         t.join();

@@ -76,6 +76,7 @@ int udp_group_setsockopt(struct sock *sk, int optname, sockptr_t optval,
 			 unsigned int optlen);
 int udp_group_getsockopt(struct sock *sk, int optname, sockptr_t optval,
 			 sockptr_t optlen);
+int udp_group_security_sendmsg(struct sock *sk, struct msghdr *msg, int len);
 bool __udp_group_icmp_error(struct sock *sk, struct sk_buff *skb, int err,
 			    __be16 port, u32 info, u8 *payload);
 void __udp_group_destroy(struct sock *sk);

@@ -13,10 +13,12 @@
 #include <linux/kmod.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
+#include <linux/security.h>
 #include <linux/sysctl.h>
 #include <net/ip.h>
 #include <net/sock.h>
 #include <net/udp_group.h>
+#include <net/xmit_batch.h>
 
 /* On from the first group until the kernel stops. Turning it off with the last
  * group would let any process patch kernel text for as long as it likes.
@@ -148,8 +150,24 @@ void udp_group_attach(struct sock *sk, struct udp_group *group)
 	/* Pairs with rcu_dereference*() of readers without the socket lock */
 	rcu_assign_pointer(udp_sk(sk)->group, group);
 	static_branch_enable(&udp_group_needed);
+	xmit_batch_enable();
 }
 EXPORT_SYMBOL_GPL(udp_group_attach);
+
+/**
+ * udp_group_security_sendmsg - ask the security modules about one member
+ * @sk: the socket
+ * @msg: message with the member for its destination
+ * @len: length of its data
+ *
+ * For the engine, which is a module, where it does not go through
+ * sock_sendmsg(). May sleep.
+ */
+int udp_group_security_sendmsg(struct sock *sk, struct msghdr *msg, int len)
+{
+	return security_socket_sendmsg(sk->sk_socket, msg, len);
+}
+EXPORT_SYMBOL_GPL(udp_group_security_sendmsg);
 
 /* The socket is closed: nobody sends on it or changes its group any more. */
 void __udp_group_destroy(struct sock *sk)

@@ -19,6 +19,8 @@
 #include <linux/atomic.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
+#include <net/flow.h>
+#include <net/ip.h>
 #include <net/udp_group.h>
 
 /* Tables of one group alive at once: the one in use, and those that sends
@@ -26,10 +28,36 @@
  */
 #define UDP_GROUP_MAX_TABLES	16
 
+/* Ways that a group remembers, to give members that share one the same. */
+#define UDP_GROUP_PATHS		8
+
+/**
+ * struct udp_group_path - the way to one or more members
+ * @ref: one for each member that has it, one if the group remembers it
+ * @flow: flow that it was looked up for
+ * @genid: generation of the routes at that time, for a path without a route
+ * @saddr: source address
+ * @dst: route, with a reference; NULL if the fast path has none to there
+ * @rcu: members are read under RCU
+ *
+ * Does not change. What the fast path can use is a unicast route that ends in
+ * ip_output(); for others it is remembered that the true path is to be taken.
+ */
+struct udp_group_path {
+	refcount_t		ref;
+	u32			flow;
+	int			genid;
+	__be32			saddr;
+	struct dst_entry	*dst;
+	struct rcu_head		rcu;
+};
+
 /**
  * struct udp_group_member - one slot of a table
  * @addr: address; family AF_UNSPEC marks a hole
  * @next: slot + 1 of the next member in the same hash bucket, 0 at the end
+ * @path: way to it that was used last, or NULL
+ * @ident: where its IP identifiers start
  * @error: last errno, from a send or from ICMP
  * @icmp: ICMP errors that came back
  * @sent: datagrams taken by the qdisc
@@ -38,6 +66,8 @@
 struct udp_group_member {
 	union udp_group_addr	addr;
 	u32			next;
+	struct udp_group_path __rcu *path;
+	u16			ident;
 	int			error;
 	atomic_t		icmp;
 	atomic64_t		sent;
@@ -82,11 +112,16 @@ struct udp_group_totals {
 /**
  * struct udp_group_sock - the group of a socket
  * @group: what the hooks see; first, they free and find it by this
- * @lock: guards @table and @totals, and taking a reference to the table
+ * @lock: guards @table, @totals, @fl4, @flow and @paths, and taking a reference
+ *	to the table
  * @table: the version in use, NULL while there are no members
  * @generation: number of changes so far; changed under the socket lock
  * @tables: versions alive
  * @totals: what became of the datagrams
+ * @ident: number of sends, what is added to the members' identifiers
+ * @fl4: what routes are looked up for now, destination apart
+ * @flow: number of that flow, 0 if there was none so far
+ * @paths: ways that were looked up lately
  * @rcu: ICMP errors find the group under RCU only
  */
 struct udp_group_sock {
@@ -96,6 +131,10 @@ struct udp_group_sock {
 	u64			generation;
 	atomic_t		tables;
 	struct udp_group_totals	totals;
+	atomic_t		ident;
+	struct flowi4		fl4;
+	u32			flow;
+	struct udp_group_path	*paths[UDP_GROUP_PATHS];
 	struct rcu_head		rcu;
 };
 
@@ -140,9 +179,89 @@ int udp_group_get_members(struct sock *sk, sockptr_t optval, sockptr_t optlen);
 void udp_group_free(struct udp_group *group);
 extern const struct udp_group_ops udp_group_ops;
 
+/**
+ * struct udp_group_send - one send
+ * @sk: socket
+ * @msg: message
+ * @data: its data, from the start
+ * @len: their length
+ * @timeo: how long it may still wait
+ * @gs: the group
+ * @t: the version of it that this send is for
+ * @sum: what became of the datagrams so far
+ * @fast: datagrams that took the fast path
+ */
+struct udp_group_send {
+	struct sock			*sk;
+	struct msghdr			*msg;
+	struct iov_iter			data;
+	size_t				len;
+	long				timeo;
+	struct udp_group_sock		*gs;
+	struct udp_group_table		*t;
+	struct udp_group_totals		sum;
+	u32				fast;
+};
+
+/**
+ * struct udp_group_payload - the data of a send, for all its datagrams
+ * @len: length
+ * @is_summed: @csum is there
+ * @csum: sum of the data
+ * @nr_frags: number of @frags, 0 if the data are in @copy
+ * @frags: the data, in pages that datagrams share
+ * @copy: the data, for each datagram to have its own
+ */
+struct udp_group_payload {
+	size_t			len;
+	bool			is_summed;
+	__wsum			csum;
+	unsigned int		nr_frags;
+	union {
+		skb_frag_t	frags[MAX_SKB_FRAGS];
+		char		copy[MAX_SKB_FRAGS * sizeof(skb_frag_t)];
+	};
+};
+
+/* udp_group_payload.c */
+int udp_group_payload_init(struct udp_group_payload *p, struct sock *sk,
+			   struct iov_iter *from, size_t len, size_t room);
+void udp_group_payload_free(struct udp_group_payload *p);
+__wsum udp_group_payload_csum(struct udp_group_payload *p);
+void udp_group_payload_hold(struct udp_group_payload *p, unsigned int n);
+void udp_group_payload_unhold(struct udp_group_payload *p, unsigned int n);
+void udp_group_payload_share(const struct udp_group_payload *p,
+			     struct sk_buff *skb);
+
 /* udp_group_send.c */
 int udp_group_sendmsg(struct sock *sk, struct msghdr *msg, size_t len,
 		      struct udp_group *group);
+void udp_group_count(struct udp_group_send *s, struct udp_group_member *m,
+		     int err);
+int udp_group_send_true(struct udp_group_send *s, struct udp_group_member *m);
+
+/* udp_group_fast.c */
+struct udp_group_fast;
+struct udp_group_fast *udp_group_fast_begin(struct udp_group_send *s,
+					    const struct ipcm_cookie *ipc);
+u32 udp_group_fast_send(struct udp_group_fast *f, u32 slot);
+void udp_group_fast_end(struct udp_group_fast *f);
+
+/* udp_group_path.c */
+u32 udp_group_flow_get(struct udp_group_sock *gs, const struct flowi4 *fl4);
+struct udp_group_path *udp_group_path_get(struct udp_group_sock *gs,
+					  struct sock *sk,
+					  const struct flowi4 *fl4, u32 flow,
+					  struct udp_group_member *m);
+void udp_group_path_put(struct udp_group_path *path);
+void udp_group_paths_forget(struct udp_group_sock *gs);
+
+/* udp_group_room.c */
+bool udp_group_has_room(const struct sock *sk);
+bool udp_group_has_room_for(const struct sock *sk, u32 members, size_t len);
+u32 udp_group_reserve(struct sock *sk, u32 n, u32 truesize);
+void udp_group_unreserve(struct sock *sk, u32 n, u32 truesize);
+int udp_group_wait_until_ready(struct sock *sk, long *timeo);
 
 /* udp_group_stat.c */
 int udp_group_get_stat(struct sock *sk, sockptr_t optval, sockptr_t optlen);

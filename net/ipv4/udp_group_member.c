@@ -79,6 +79,8 @@ static int udp_group_replace(struct sock *sk, struct udp_group_table *t)
 
 	if (old)
 		udp_group_table_put(gs, old);
+	if (!t)
+		udp_group_paths_forget(gs);
 	return 0;
 }
 
@@ -175,5 +177,6 @@ void udp_group_free(struct udp_group *group)
 
 	if (old)
 		udp_group_table_put(gs, old);
+	udp_group_paths_forget(gs);
 	kfree_rcu(gs, rcu);
 }

@@ -51,6 +51,7 @@ static int udp_group_table_add(struct udp_group_table *t, u32 slot,
 	m->addr.in.sin_family = AF_INET;
 	m->addr.in.sin_port = sin->sin_port;
 	m->addr.in.sin_addr = sin->sin_addr;
+	m->ident = get_random_u16();
 
 	bucket = udp_group_bucket(t, sin->sin_addr.s_addr, sin->sin_port);
 	m->next = *bucket;
@@ -175,8 +176,14 @@ struct udp_group_table *udp_group_table_get(struct udp_group_sock *gs)
  */
 void udp_group_table_put(struct udp_group_sock *gs, struct udp_group_table *t)
 {
+	u32 slot;
+
 	if (!refcount_dec_and_test(&t->ref))
 		return;
 	atomic_dec(&gs->tables);
+	for (slot = 0; slot < t->slots; slot++) {
+		udp_group_path_put(unrcu_pointer(t->slot[slot].path));
+		cond_resched();
+	}
 	kvfree(t);
 }

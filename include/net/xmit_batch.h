@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Transmit batching: a sender's packets reach their qdisc together.
+ *
+ * Whoever sends many packets in one go begins a batch, sends each as ever, and
+ * ends the batch. What __dev_queue_xmit() would hand to a qdisc in between is
+ * kept back and handed over at the end: for each run of packets that are for
+ * the same qdisc its lock is taken once, all are enqueued, and it runs once. It
+ * then gives the driver lists, as far as BQL allows, and the driver rings its
+ * doorbell once a list.
+ *
+ * Nothing else changes. Each packet has passed everything that comes before the
+ * qdisc, and the qdisc sees each one, in order. A device without a queue
+ * transmits at once; if it is stacked on another, that one's qdisc collects.
+ */
+#ifndef _NET_XMIT_BATCH_H
+#define _NET_XMIT_BATCH_H
+
+#include <linux/jump_label.h>
+
+struct netdev_queue;
+struct Qdisc;
+struct sk_buff;
+struct sock;
+
+#define XMIT_BATCH_MAX	64
+
+/**
+ * struct xmit_batch - packets on their way to a qdisc
+ * @sk: only packets of this socket are kept: not what somebody else sends
+ *	from within, an ARP request for instance, nor copies
+ * @result: where the verdict on the packet that is sent next goes
+ * @count: packets that are kept
+ * @pkts: the packets, each with its qdisc, queue and result
+ *
+ * Lives in one section with bottom halves and preemption of RCU-bh readers off,
+ * from xmit_batch_begin() to xmit_batch_end(): this keeps the qdiscs and devices
+ * alive, and other senders on this CPU away.
+ */
+struct xmit_batch {
+	const struct sock	*sk;
+	int			*result;
+	unsigned int		count;
+	struct {
+		struct sk_buff		*skb;
+		struct Qdisc		*q;
+		struct netdev_queue	*txq;
+		int			*result;
+	} pkts[XMIT_BATCH_MAX];
+};
+
+void xmit_batch_enable(void);
+void xmit_batch_begin(struct xmit_batch *batch, const struct sock *sk);
+void xmit_batch_end(struct xmit_batch *batch);
+
+#ifdef CONFIG_XMIT_BATCH
+
+DECLARE_STATIC_KEY_FALSE(xmit_batch_needed);
+bool __xmit_batch_add(struct sk_buff *skb, struct Qdisc *q,
+		      struct netdev_queue *txq);
+
+/* True if the packet is kept for the end of the batch. */
+static inline bool xmit_batch_add(struct sk_buff *skb, struct Qdisc *q,
+				  struct netdev_queue *txq)
+{
+	return static_branch_unlikely(&xmit_batch_needed) &&
+	       __xmit_batch_add(skb, q, txq);
+}
+
+#else
+
+static inline bool xmit_batch_add(struct sk_buff *skb, struct Qdisc *q,
+				  struct netdev_queue *txq)
+{
+	return false;
+}
+
+#endif /* CONFIG_XMIT_BATCH */
+
+#endif /* _NET_XMIT_BATCH_H */

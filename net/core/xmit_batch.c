@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Transmit batching: a sender's packets reach their qdisc together.
+ */
+
+#include <linux/netdevice.h>
+#include <linux/skbuff.h>
+#include <net/pkt_sched.h>
+#include <net/sch_generic.h>
+#include <net/xmit_batch.h>
+#include "dev.h"
+
+/* On from the first user until the kernel stops: who uses batches does so for
+ * unprivileged processes, and they are not to patch kernel text at will.
+ */
+DEFINE_STATIC_KEY_FALSE(xmit_batch_needed);
+
+void xmit_batch_enable(void)
+{
+	static_branch_enable(&xmit_batch_needed);
+}
+EXPORT_SYMBOL_GPL(xmit_batch_enable);
+
+/* The batch of the sender that runs on this CPU. Bottom halves are off as long
+ * as there is one; with PREEMPT_RT that is a lock of the CPU's, which keeps other
+ * senders away as well.
+ */
+static DEFINE_PER_CPU(struct xmit_batch *, xmit_batch_current);
+
+/**
+ * xmit_batch_begin - keep packets back from now on
+ * @batch: where to keep them
+ * @sk: socket that they belong to
+ *
+ * The caller is in process context and has disabled bottom halves.
+ */
+void xmit_batch_begin(struct xmit_batch *batch, const struct sock *sk)
+{
+	rcu_read_lock_bh();
+	batch->sk = sk;
+	batch->count = 0;
+	__this_cpu_write(xmit_batch_current, batch);
+}
+EXPORT_SYMBOL_GPL(xmit_batch_begin);
+
+bool __xmit_batch_add(struct sk_buff *skb, struct Qdisc *q,
+		      struct netdev_queue *txq)
+{
+	struct xmit_batch *batch = __this_cpu_read(xmit_batch_current);
+	unsigned int n;
+
+	if (!batch || skb->sk != batch->sk || batch->count == XMIT_BATCH_MAX)
+		return false;
+
+	n = batch->count++;
+	batch->pkts[n].skb = skb;
+	batch->pkts[n].q = q;
+	batch->pkts[n].txq = txq;
+	batch->pkts[n].result = batch->result;
+	return true;
+}
+
+static void xmit_batch_enqueue(struct xmit_batch *batch, unsigned int from,
+			       unsigned int to, struct sk_buff **to_free)
+{
+	unsigned int i;
+
+	for (i = from; i < to; i++) {
+		struct sk_buff *skb = batch->pkts[i].skb;
+		struct Qdisc *q = batch->pkts[i].q;
+		int rc;
+
+		qdisc_calculate_pkt_len(skb, q);
+		tcf_set_drop_reason(skb, SKB_DROP_REASON_QDISC_DROP);
+		rc = dev_qdisc_enqueue(skb, q, to_free, batch->pkts[i].txq);
+		if (unlikely(rc))
+			*batch->pkts[i].result = rc;
+	}
+}
+
+static void xmit_batch_drop(struct xmit_batch *batch, unsigned int from,
+			    unsigned int to, struct sk_buff **to_free)
+{
+	unsigned int i;
+
+	for (i = from; i < to; i++) {
+		struct sk_buff *skb = batch->pkts[i].skb;
+
+		tcf_set_drop_reason(skb, SKB_DROP_REASON_QDISC_DROP);
+		__qdisc_drop(skb, to_free);
+		*batch->pkts[i].result = NET_XMIT_DROP;
+	}
+}
+
+/* As __dev_xmit_skb() does for one packet that cannot bypass the qdisc. */
+static void xmit_batch_run(struct xmit_batch *batch, unsigned int from,
+			   unsigned int to)
+{
+	struct Qdisc *q = batch->pkts[from].q;
+	spinlock_t *root_lock = qdisc_lock(q);
+	struct sk_buff *to_free = NULL;
+	bool contended;
+
+	if (q->flags & TCQ_F_NOLOCK) {
+		xmit_batch_enqueue(batch, from, to, &to_free);
+		qdisc_run(q);
+		goto free;
+	}
+
+	/* See there for why the queue of those who wait is another lock */
+	contended = qdisc_is_running(q) || IS_ENABLED(CONFIG_PREEMPT_RT);
+	if (unlikely(contended))
+		spin_lock(&q->busylock);
+
+	spin_lock(root_lock);
+	if (unlikely(test_bit(__QDISC_STATE_DEACTIVATED, &q->state))) {
+		xmit_batch_drop(batch, from, to, &to_free);
+	} else {
+		WRITE_ONCE(q->owner, smp_processor_id());
+		xmit_batch_enqueue(batch, from, to, &to_free);
+		WRITE_ONCE(q->owner, -1);
+		if (qdisc_run_begin(q)) {
+			if (unlikely(contended)) {
+				spin_unlock(&q->busylock);
+				contended = false;
+			}
+			__qdisc_run(q);
+			qdisc_run_end(q);
+		}
+	}
+	spin_unlock(root_lock);
+	if (unlikely(contended))
+		spin_unlock(&q->busylock);
+free:
+	if (unlikely(to_free))
+		kfree_skb_list_reason(to_free, tcf_get_drop_reason(to_free));
+}
+
+/**
+ * xmit_batch_end - hand over what was kept
+ * @batch: the batch
+ *
+ * What a qdisc did not take has its NET_XMIT_* code in its result, and is freed.
+ * The result of what was taken is not written.
+ */
+void xmit_batch_end(struct xmit_batch *batch)
+{
+	unsigned int from, to;
+
+	/* A classifier or a device may send: that is not to be kept */
+	__this_cpu_write(xmit_batch_current, NULL);
+
+	for (from = 0; from < batch->count; from = to) {
+		for (to = from + 1; to < batch->count; to++)
+			if (batch->pkts[to].q != batch->pkts[from].q)
+				break;
+		xmit_batch_run(batch, from, to);
+	}
+	rcu_read_unlock_bh();
+}
+EXPORT_SYMBOL_GPL(xmit_batch_end);

@@ -1,0 +1,498 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Group unicast for UDP: the fast path.
+ *
+ * Builds the datagrams by hand: what is the same for all of them is made once a
+ * send, what is the same for a path once for all members that have it. They go
+ * out in batches. A batch is first gone through in process context, where the
+ * security module is asked about each member, which may sleep, and paths are
+ * looked up; then with bottom halves off, where the datagrams are made and sent.
+ *
+ * It does only what it can do exactly as udp_sendmsg() would. A message that
+ * needs more (IP options, fragments, GSO, time stamps, zerocopy) does not begin
+ * here, and a member that does (xfrm, tunnels, broadcast, multicast, no route) is
+ * left to the true path.
+ */
+
+#include <linux/bpf-cgroup.h>
+#include <linux/netfilter.h>
+#include <linux/slab.h>
+#include <net/arp.h>
+#include <net/inet_common.h>
+#include <net/ip.h>
+#include <net/l3mdev.h>
+#include <net/route.h>
+#include <net/sock.h>
+#include <net/udp.h>
+#include <net/xmit_batch.h>
+#include "udp_group_impl.h"
+
+#define UDP_GROUP_BATCH		XMIT_BATCH_MAX
+#define UDP_GROUP_HEADERS	(sizeof(struct iphdr) + sizeof(struct udphdr))
+
+/* Room that is left for the link layer when data are copied */
+#define UDP_GROUP_HEADROOM	64
+
+/* Result of a member whose path is gone since it was looked at: no errno, and
+ * no NET_XMIT_* code.
+ */
+#define UDP_GROUP_GONE		(NET_XMIT_MASK + 1)
+
+struct udp_group_headers {
+	struct iphdr	ip;
+	struct udphdr	udp;
+} __packed __aligned(4);
+
+/**
+ * struct udp_group_fast - what the datagrams of a send have in common
+ * @s: the send
+ * @ipc: control messages
+ * @fl4: what routes are looked up for, but for the destination
+ * @flow: number of that flow
+ * @ident: what is added to a member's IP identifier
+ * @truesize: what each datagram is charged with
+ * @room: length of data and headers that fit into a head
+ * @path: path that the last member had, checked in this batch, or NULL
+ * @is_usable: datagrams of this message can take it
+ * @headers: headers, as far as they are the same for all
+ * @payload: the data
+ * @skbs: sk_buffs for the next datagrams
+ * @nr_skbs: how many are left
+ * @n: members of the batch
+ * @members: these
+ * @result: what became of them: 0, an errno, a NET_XMIT_* code
+ * @batch: on the way to the qdisc
+ */
+struct udp_group_fast {
+	struct udp_group_send		*s;
+	struct ipcm_cookie		ipc;
+	struct flowi4			fl4;
+	u32				flow;
+	u16				ident;
+	u32				truesize;
+	unsigned int			room;
+	struct udp_group_path		*path;
+	bool				is_usable;
+	struct udp_group_headers	headers;
+	struct udp_group_payload	payload;
+	unsigned int			nr_skbs;
+	struct sk_buff			*skbs[UDP_GROUP_BATCH];
+	unsigned int			n;
+	struct udp_group_member		*members[UDP_GROUP_BATCH];
+	int				result[UDP_GROUP_BATCH];
+	struct xmit_batch		batch;
+};
+
+/**
+ * struct udp_group_way - what the datagrams of a path have in common
+ * @path: the path
+ * @dst: its route
+ * @hh_len: room for the link layer
+ * @is_partial: the device makes the checksum
+ * @has_ident: datagrams have an IP identifier
+ * @headers: headers but for what is the member's
+ *
+ * Made anew in each RCU section, which its pointers do not outlive.
+ */
+struct udp_group_way {
+	const struct udp_group_path	*path;
+	struct dst_entry		*dst;
+	unsigned int			hh_len;
+	bool				is_partial;
+	bool				has_ident;
+	struct udp_group_headers	headers;
+};
+
+/* Can datagrams of this message be built here at all? */
+static bool udp_group_is_plain(const struct udp_group_send *s,
+			       const struct ipcm_cookie *ipc)
+{
+	struct sock *sk = s->sk;
+	u8 tx_flags = 0;
+
+	if (s->msg->msg_flags & (MSG_CONFIRM | MSG_PROBE | MSG_ZEROCOPY |
+				 MSG_SPLICE_PAGES))
+		return false;
+	if (ipc->opt || rcu_access_pointer(inet_sk(sk)->inet_opt))
+		return false;
+	if (ipc->gso_size)
+		return false;
+	/* These programs may name another destination */
+	if (cgroup_bpf_enabled(CGROUP_UDP4_SENDMSG))
+		return false;
+	sock_tx_timestamp(sk, ipc->sockc.tsflags, &tx_flags);
+	return !tx_flags;
+}
+
+static bool udp_group_refill(struct udp_group_fast *f, u32 n)
+{
+	if (!f->nr_skbs)
+		f->nr_skbs = alloc_skb_bulk(f->s->sk->sk_allocation,
+					    min(n, UDP_GROUP_BATCH), f->skbs);
+	return f->nr_skbs;
+}
+
+static void udp_group_init_flow(struct udp_group_fast *f)
+{
+	struct inet_sock *inet = inet_sk(f->s->sk);
+	struct ipcm_cookie *ipc = &f->ipc;
+	struct sock *sk = f->s->sk;
+
+	memset(&f->fl4, 0, sizeof(f->fl4));
+	flowi4_init_output(&f->fl4, ipc->oif ?: READ_ONCE(inet->uc_index),
+			   ipc->sockc.mark, get_rttos(ipc, inet),
+			   ip_sendmsg_scope(inet, ipc, f->s->msg),
+			   sk->sk_protocol, inet_sk_flowi_flags(sk), 0,
+			   ipc->addr, 0, inet->inet_sport, sk->sk_uid);
+	security_sk_classify_flow(sk, flowi4_to_flowi_common(&f->fl4));
+	f->flow = udp_group_flow_get(f->s->gs, &f->fl4);
+}
+
+static void udp_group_init_headers(struct udp_group_fast *f)
+{
+	struct inet_sock *inet = inet_sk(f->s->sk);
+	struct udphdr *uh = &f->headers.udp;
+	struct iphdr *iph = &f->headers.ip;
+
+	memset(&f->headers, 0, sizeof(f->headers));
+	iph->version = 4;
+	iph->ihl = 5;
+	iph->tos = f->ipc.tos != -1 ? f->ipc.tos : READ_ONCE(inet->tos);
+	iph->tot_len = htons(UDP_GROUP_HEADERS + f->s->len);
+	iph->protocol = f->s->sk->sk_protocol;
+	uh->source = inet->inet_sport;
+	uh->len = htons(sizeof(*uh) + f->s->len);
+}
+
+void udp_group_fast_end(struct udp_group_fast *f)
+{
+	udp_group_path_put(f->path);
+	udp_group_payload_free(&f->payload);
+	while (f->nr_skbs)
+		kfree_skb(f->skbs[--f->nr_skbs]);
+	kfree(f);
+}
+
+/**
+ * udp_group_fast_begin - prepare what the datagrams have in common
+ * @s: the send
+ * @ipc: control messages of the message
+ *
+ * Return: this, or NULL if all members are to be sent to on the true path, or
+ * -EFAULT.
+ */
+struct udp_group_fast *udp_group_fast_begin(struct udp_group_send *s,
+					    const struct ipcm_cookie *ipc)
+{
+	struct iov_iter from = s->data;
+	struct udp_group_fast *f;
+	int err = -ENOBUFS;
+
+	if (!udp_group_is_plain(s, ipc))
+		return NULL;
+
+	f = kmalloc(sizeof(*f), s->sk->sk_allocation);
+	if (!f)
+		return NULL;
+	f->s = s;
+	f->ipc = *ipc;
+	f->path = NULL;
+	f->nr_skbs = 0;
+	f->payload.nr_frags = 0;
+	if (!udp_group_refill(f, s->t->slots))
+		goto end_fast;
+	f->room = skb_tailroom(f->skbs[0]);
+
+	err = udp_group_payload_init(&f->payload, s->sk, &from, s->len,
+				     f->room - UDP_GROUP_HEADERS -
+				     UDP_GROUP_HEADROOM);
+	if (err)
+		goto end_fast;
+
+	f->truesize = f->skbs[0]->truesize;
+	if (f->payload.nr_frags)
+		f->truesize += s->len;
+	f->ident = atomic_inc_return(&s->gs->ident);
+	udp_group_init_flow(f);
+	udp_group_init_headers(f);
+	return f;
+
+end_fast:
+	udp_group_fast_end(f);
+	return err == -EFAULT ? ERR_PTR(err) : NULL;
+}
+
+/* Do the datagrams of this message leave by a route in one piece, and is there
+ * room for its device's headers?
+ */
+static bool udp_group_fits(const struct udp_group_fast *f,
+			   const struct dst_entry *dst)
+{
+	const struct net_device *dev = READ_ONCE(dst->dev);
+	unsigned int mtu, head;
+
+	mtu = ip_sk_use_pmtu(f->s->sk) ? dst_mtu(dst) : READ_ONCE(dev->mtu);
+	if (!inetdev_valid_mtu(mtu) || UDP_GROUP_HEADERS + f->s->len > mtu)
+		return false;
+
+	head = LL_RESERVED_SPACE(dev) + UDP_GROUP_HEADERS;
+	if (!f->payload.nr_frags)
+		head += f->s->len;
+	return head <= f->room;
+}
+
+/* Can the member be sent to here, as far as its path goes? */
+static bool udp_group_has_way(struct udp_group_fast *f,
+			      struct udp_group_member *m)
+{
+	/* The reference keeps the address from becoming another path's */
+	if (likely(f->path && rcu_access_pointer(m->path) == f->path))
+		return f->is_usable;
+
+	udp_group_path_put(f->path);
+	f->path = udp_group_path_get(f->s->gs, f->s->sk, &f->fl4, f->flow, m);
+
+	rcu_read_lock();
+	f->is_usable = f->path && f->path->dst &&
+		       udp_group_fits(f, f->path->dst);
+	rcu_read_unlock();
+	return f->is_usable;
+}
+
+static int udp_group_ask_security(struct udp_group_send *s,
+				  struct udp_group_member *m)
+{
+	s->msg->msg_name = &m->addr;
+	s->msg->msg_namelen = sizeof(m->addr.in);
+	return udp_group_security_sendmsg(s->sk, s->msg, s->len);
+}
+
+/* Take members from @slot on, up to @max of them or to the first that cannot be
+ * sent to here. Returns the slot after the last one that was passed.
+ */
+static u32 udp_group_collect(struct udp_group_fast *f, u32 slot, u32 max)
+{
+	struct udp_group_send *s = f->s;
+
+	f->n = 0;
+	for (; f->n < max && slot < s->t->slots; slot++) {
+		struct udp_group_member *m = &s->t->slot[slot];
+		int err;
+
+		if (udp_group_is_hole(m)) {
+			s->sum.holes++;
+			continue;
+		}
+		if (!udp_group_has_way(f, m))
+			break;
+		err = udp_group_ask_security(s, m);
+		if (unlikely(err))
+			udp_group_count(s, m, err);
+		else
+			f->members[f->n++] = m;
+	}
+	return slot;
+}
+
+static bool udp_group_way_init(struct udp_group_fast *f,
+			       struct udp_group_way *way,
+			       const struct udp_group_path *path)
+{
+	struct sock *sk = f->s->sk;
+	struct inet_sock *inet = inet_sk(sk);
+	struct iphdr *iph = &way->headers.ip;
+	u8 pmtudisc = READ_ONCE(inet->pmtudisc);
+	struct net_device *dev;
+	int ttl;
+
+	way->path = NULL;
+	if (!path || path->flow != f->flow || !path->dst ||
+	    !udp_group_fits(f, path->dst))
+		return false;
+
+	way->path = path;
+	way->dst = path->dst;
+	dev = READ_ONCE(way->dst->dev);
+	way->hh_len = LL_RESERVED_SPACE(dev);
+	way->is_partial = dev->features & (NETIF_F_HW_CSUM | NETIF_F_IP_CSUM);
+
+	way->headers = f->headers;
+	iph->saddr = path->saddr;
+
+	ttl = f->ipc.ttl ?: READ_ONCE(inet->uc_ttl);
+	iph->ttl = ttl < 0 ? ip4_dst_hoplimit(way->dst) : ttl;
+
+	if (pmtudisc == IP_PMTUDISC_DO || pmtudisc == IP_PMTUDISC_PROBE ||
+	    (UDP_GROUP_HEADERS + f->s->len <= dst_mtu(way->dst) &&
+	     ip_dont_fragment(sk, way->dst)))
+		iph->frag_off = htons(IP_DF);
+	/* See ip_select_ident_segs() */
+	way->has_ident = !iph->frag_off || ip_sk_ignore_df(sk);
+	return true;
+}
+
+/* What __ip_make_skb() and udp_send_skb() do for a datagram in one piece. */
+static void udp_group_build(struct udp_group_fast *f,
+			    const struct udp_group_way *way,
+			    const struct udp_group_member *m,
+			    struct sk_buff *skb)
+{
+	__be32 daddr = m->addr.in.sin_addr.s_addr;
+	struct udp_group_send *s = f->s;
+	struct udp_group_headers *h;
+	struct sock *sk = s->sk;
+	u16 len;
+
+	skb_reserve(skb, way->hh_len);
+	skb_reset_network_header(skb);
+	skb_set_transport_header(skb, sizeof(struct iphdr));
+	h = skb_put(skb, sizeof(*h));
+	*h = way->headers;
+	udp_group_payload_share(&f->payload, skb);
+
+	h->ip.daddr = daddr;
+	if (way->has_ident)
+		h->ip.id = htons(m->ident + f->ident);
+	h->udp.dest = m->addr.in.sin_port;
+
+	len = sizeof(h->udp) + s->len;
+	if (sk->sk_no_check_tx) {
+		skb->ip_summed = CHECKSUM_NONE;
+	} else if (way->is_partial) {
+		skb->ip_summed = CHECKSUM_PARTIAL;
+		skb->csum_start = skb_transport_header(skb) - skb->head;
+		skb->csum_offset = offsetof(struct udphdr, check);
+		h->udp.check = ~csum_tcpudp_magic(h->ip.saddr, daddr, len,
+						  IPPROTO_UDP, 0);
+	} else {
+		__wsum sum = udp_group_payload_csum(&f->payload);
+
+		sum = csum_partial(&h->udp, sizeof(h->udp), sum);
+		h->udp.check = csum_tcpudp_magic(h->ip.saddr, daddr, len,
+						 IPPROTO_UDP, sum);
+		if (!h->udp.check)
+			h->udp.check = CSUM_MANGLED_0;
+	}
+
+	skb->ignore_df = ip_sk_ignore_df(sk);
+	skb->priority = f->ipc.tos != -1 ? f->ipc.priority :
+					   READ_ONCE(sk->sk_priority);
+	skb->mark = f->ipc.sockc.mark;
+	if (f->ipc.sockc.transmit_time)
+		skb_set_delivery_type_by_clockid(skb,
+						 f->ipc.sockc.transmit_time,
+						 sk->sk_clockid);
+	skb_dst_set_noref(skb, way->dst);
+
+	/* It was charged for already: see udp_group_reserve() */
+	skb->sk = sk;
+	skb->destructor = sock_wfree;
+	skb_set_hash_from_sk(skb, sk);
+}
+
+static int udp_group_fast_member(struct udp_group_fast *f,
+				 struct udp_group_way *way,
+				 struct udp_group_member *m)
+{
+	const struct udp_group_path *path = rcu_dereference(m->path);
+	struct sk_buff *skb;
+
+	if (unlikely(path != way->path) && !udp_group_way_init(f, way, path))
+		return UDP_GROUP_GONE;
+
+	skb = f->skbs[--f->nr_skbs];
+	udp_group_build(f, way, m, skb);
+	return ip_local_out(sock_net(f->s->sk), f->s->sk, skb);
+}
+
+/* The members that were collected; those whose path was taken away meanwhile
+ * are sent to at the end, each as sendto() would.
+ */
+static void udp_group_transmit(struct udp_group_fast *f)
+{
+	struct udp_group_way way = {};
+	u32 i, gone = 0;
+
+	udp_group_payload_hold(&f->payload, f->n);
+
+	rcu_read_lock();
+	xmit_batch_begin(&f->batch, f->s->sk);
+	for (i = 0; i < f->n; i++) {
+		f->batch.result = &f->result[i];
+		f->result[i] = udp_group_fast_member(f, &way, f->members[i]);
+		gone += f->result[i] == UDP_GROUP_GONE;
+	}
+	xmit_batch_end(&f->batch);
+	rcu_read_unlock();
+
+	if (unlikely(gone)) {
+		udp_group_payload_unhold(&f->payload, gone);
+		udp_group_unreserve(f->s->sk, gone, f->truesize);
+	}
+}
+
+static void udp_group_count_batch(struct udp_group_fast *f)
+{
+	struct net *net = sock_net(f->s->sk);
+	u32 i, sent = 0, drops = 0, failed = 0;
+
+	for (i = 0; i < f->n; i++) {
+		struct udp_group_member *m = f->members[i];
+		int err = f->result[i];
+
+		if (unlikely(err == UDP_GROUP_GONE)) {
+			udp_group_count(f->s, m, udp_group_send_true(f->s, m));
+			continue;
+		}
+		if (err > 0)
+			err = net_xmit_errno(err);
+		if (likely(!err))
+			sent++;
+		else
+			failed++;
+		drops += err == -ENOBUFS;
+		udp_group_count(f->s, m, err);
+	}
+
+	f->s->fast += sent + failed;
+	SNMP_ADD_STATS(net->mib.udp_statistics, UDP_MIB_OUTDATAGRAMS, sent);
+	if (unlikely(failed)) {
+		SNMP_ADD_STATS(net->mib.udp_statistics, UDP_MIB_SNDBUFERRORS,
+			       drops);
+		SNMP_ADD_STATS(net->mib.ip_statistics, IPSTATS_MIB_OUTDISCARDS,
+			       failed);
+	}
+}
+
+/**
+ * udp_group_fast_send - send to some of the next members
+ * @f: what the datagrams have in common
+ * @slot: first slot
+ *
+ * Goes as far as there are members that can be sent to here, there is room in
+ * the send buffer, and a batch is not full.
+ *
+ * Return: the slot after the last one that was passed. If that is @slot, its
+ * member is to be sent to on the true path.
+ */
+u32 udp_group_fast_send(struct udp_group_fast *f, u32 slot)
+{
+	struct udp_group_send *s = f->s;
+	u32 room;
+
+	if (!udp_group_refill(f, s->t->slots - slot))
+		return slot;
+	room = udp_group_reserve(s->sk, min(f->nr_skbs, s->t->slots - slot),
+				 f->truesize);
+
+	/* A path is checked once in a batch */
+	udp_group_path_put(f->path);
+	f->path = NULL;
+	slot = udp_group_collect(f, slot, room);
+	udp_group_unreserve(s->sk, room - f->n, f->truesize);
+	if (f->n) {
+		udp_group_transmit(f);
+		udp_group_count_batch(f);
+	}
+	return slot;
+}

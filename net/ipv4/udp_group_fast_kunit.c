@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Group unicast for UDP: KUnit tests that hold the fast path against what
+ * sendto() sends.
+ */
+
+#include <kunit/test.h>
+#include <linux/net.h>
+#include <linux/rtnetlink.h>
+#include <net/ip.h>
+#include <net/net_namespace.h>
+#include <net/route.h>
+#include <net/sock.h>
+#include <net/udp.h>
+#include "udp_group_impl.h"
+
+#define MEMBERS		3
+#define MAX_DATA	40000
+
+/**
+ * struct fast_ctx - a sender, receivers, and what passes between them
+ * @tx: the sender
+ * @rx: keeps the port open
+ * @addr: members: the port at addresses of the loopback network
+ * @data: something to send
+ * @tap: sees packets as they arrive
+ * @seen: copies of those for the port
+ */
+struct fast_ctx {
+	struct socket		*tx;
+	struct socket		*rx;
+	struct sockaddr_in	addr[MEMBERS];
+	char			*data;
+	struct packet_type	tap;
+	struct sk_buff_head	seen;
+};
+
+static int fast_tap(struct sk_buff *skb, struct net_device *dev,
+		    struct packet_type *pt, struct net_device *orig)
+{
+	struct fast_ctx *ctx = container_of(pt, struct fast_ctx, tap);
+	const struct iphdr *iph = ip_hdr(skb);
+	struct sk_buff *copy = NULL;
+
+	if (iph->protocol == IPPROTO_UDP &&
+	    ((const struct udphdr *)(iph + 1))->dest == ctx->addr[0].sin_port)
+		copy = skb_copy(skb, GFP_ATOMIC);
+	if (copy)
+		skb_queue_tail(&ctx->seen, copy);
+	consume_skb(skb);
+	return 0;
+}
+
+static int fast_init(struct kunit *test)
+{
+	struct sockaddr_in any = {
+		.sin_family = AF_INET,
+		.sin_addr = { .s_addr = htonl(INADDR_ANY) },
+	};
+	struct fast_ctx *ctx;
+	int i;
+
+	ctx = kunit_kzalloc(test, sizeof(*ctx), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ctx);
+	ctx->data = kunit_kzalloc(test, MAX_DATA, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ctx->data);
+	for (i = 0; i < MAX_DATA; i++)
+		ctx->data[i] = i % 251;
+	skb_queue_head_init(&ctx->seen);
+
+	rtnl_lock();
+	dev_change_flags(init_net.loopback_dev,
+			 init_net.loopback_dev->flags | IFF_UP, NULL);
+	rtnl_unlock();
+
+	KUNIT_ASSERT_EQ(test, 0,
+			sock_create_kern(&init_net, AF_INET, SOCK_DGRAM,
+					 IPPROTO_UDP, &ctx->tx));
+	KUNIT_ASSERT_EQ(test, 0,
+			sock_create_kern(&init_net, AF_INET, SOCK_DGRAM,
+					 IPPROTO_UDP, &ctx->rx));
+	test->priv = ctx;
+	KUNIT_ASSERT_EQ(test, 0, kernel_bind(ctx->rx, (struct sockaddr *)&any,
+					     sizeof(any)));
+	KUNIT_ASSERT_EQ(test, sizeof(any),
+			kernel_getsockname(ctx->rx, (struct sockaddr *)&any));
+	for (i = 0; i < MEMBERS; i++) {
+		ctx->addr[i] = any;
+		ctx->addr[i].sin_addr.s_addr = htonl(INADDR_LOOPBACK + i);
+	}
+	KUNIT_ASSERT_EQ(test, 0,
+			sock_setsockopt(ctx->tx, SOL_SOCKET, SO_SETGRP,
+					KERNEL_SOCKPTR(ctx->addr),
+					sizeof(ctx->addr)));
+
+	ctx->tap.type = htons(ETH_P_IP);
+	ctx->tap.dev = init_net.loopback_dev;
+	ctx->tap.func = fast_tap;
+	dev_add_pack(&ctx->tap);
+	return 0;
+}
+
+static void fast_exit(struct kunit *test)
+{
+	struct fast_ctx *ctx = test->priv;
+
+	if (!ctx)
+		return;
+	if (ctx->tap.func)
+		dev_remove_pack(&ctx->tap);
+	skb_queue_purge(&ctx->seen);
+	sock_release(ctx->rx);
+	sock_release(ctx->tx);
+}
+
+static int fast_send(struct fast_ctx *ctx, size_t len,
+		     const struct sockaddr_in *dest)
+{
+	struct kvec vec = { .iov_base = ctx->data, .iov_len = len };
+	struct msghdr msg = {
+		.msg_name	= (void *)dest,
+		.msg_namelen	= dest ? sizeof(*dest) : 0,
+	};
+
+	return kernel_sendmsg(ctx->tx, &msg, &vec, 1, len);
+}
+
+/* The loopback device hands packets to softirqs, which may be ksoftirqd's. */
+static struct sk_buff *fast_next(struct kunit *test)
+{
+	struct fast_ctx *ctx = test->priv;
+	unsigned long end = jiffies + 2 * HZ;
+	struct sk_buff *skb;
+
+	do {
+		skb = skb_dequeue(&ctx->seen);
+		if (skb)
+			return skb;
+		usleep_range(1000, 2000);
+	} while (time_before(jiffies, end));
+	return NULL;
+}
+
+static bool fast_path_was_taken(struct fast_ctx *ctx, int sends)
+{
+	struct udp_group_sock *gs = udp_group_of_sock(ctx->tx->sk);
+	struct udp_group_path *path;
+	bool has_route;
+
+	rcu_read_lock();
+	path = rcu_dereference(gs->table->slot[MEMBERS - 1].path);
+	has_route = path && path->dst;
+	rcu_read_unlock();
+	return has_route && atomic_read(&gs->ident) == sends;
+}
+
+static void expect_same(struct kunit *test, struct sk_buff *one,
+			struct sk_buff *group)
+{
+	struct iphdr *a = ip_hdr(one), *b = ip_hdr(group);
+
+	KUNIT_ASSERT_EQ(test, one->len, group->len);
+	KUNIT_ASSERT_EQ(test, 0, skb_linearize(one));
+	KUNIT_ASSERT_EQ(test, 0, skb_linearize(group));
+	a = ip_hdr(one);
+	b = ip_hdr(group);
+
+	KUNIT_EXPECT_EQ(test, ip_fast_csum(a, a->ihl), 0);
+	KUNIT_EXPECT_EQ(test, ip_fast_csum(b, b->ihl), 0);
+	/* Identifiers are counters, but for where there is none */
+	KUNIT_EXPECT_EQ(test, !a->id, !b->id);
+	a->id = 0;
+	b->id = 0;
+	a->check = 0;
+	b->check = 0;
+	KUNIT_EXPECT_EQ(test, 0, memcmp(a, b, one->len));
+
+	KUNIT_EXPECT_EQ(test, one->mark, group->mark);
+	KUNIT_EXPECT_EQ(test, one->priority, group->priority);
+	KUNIT_EXPECT_EQ(test, one->ip_summed, group->ip_summed);
+	KUNIT_EXPECT_EQ(test, one->protocol, group->protocol);
+	KUNIT_EXPECT_EQ(test, one->ignore_df, group->ignore_df);
+	KUNIT_EXPECT_EQ(test, one->tstamp_type, group->tstamp_type);
+	if (one->ip_summed == CHECKSUM_PARTIAL) {
+		KUNIT_EXPECT_EQ(test, skb_checksum_start_offset(one),
+				skb_checksum_start_offset(group));
+		KUNIT_EXPECT_EQ(test, one->csum_offset, group->csum_offset);
+	}
+}
+
+static void compare_sizes(struct kunit *test)
+{
+	static const size_t sizes[] = {
+		0, 1, 2, 99, 100, 163, 164, 165, 250, 292, 293, 512, 1471, 1472,
+		9000, 32767, MAX_DATA,
+	};
+	struct fast_ctx *ctx = test->priv;
+	int i, m, sends;
+
+	sends = atomic_read(&udp_group_of_sock(ctx->tx->sk)->ident);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct sk_buff *one[MEMBERS], *group;
+
+		for (m = 0; m < MEMBERS; m++) {
+			KUNIT_EXPECT_EQ(test, sizes[i],
+					fast_send(ctx, sizes[i], &ctx->addr[m]));
+			one[m] = fast_next(test);
+			KUNIT_EXPECT_NOT_NULL(test, one[m]);
+		}
+		KUNIT_EXPECT_EQ(test, sizes[i], fast_send(ctx, sizes[i], NULL));
+		for (m = 0; m < MEMBERS; m++) {
+			group = fast_next(test);
+			KUNIT_EXPECT_NOT_NULL(test, group);
+			if (one[m] && group)
+				expect_same(test, one[m], group);
+			kfree_skb(one[m]);
+			kfree_skb(group);
+		}
+		KUNIT_EXPECT_TRUE(test,
+				  fast_path_was_taken(ctx, sends + i + 1));
+	}
+	KUNIT_EXPECT_TRUE(test, skb_queue_empty(&ctx->seen));
+}
+
+static void fast_is_sendto(struct kunit *test)
+{
+	compare_sizes(test);
+}
+
+static void fast_has_tos_ttl_and_priority(struct kunit *test)
+{
+	struct fast_ctx *ctx = test->priv;
+
+	ip_sock_set_tos(ctx->tx->sk, 0xb8);
+	WRITE_ONCE(inet_sk(ctx->tx->sk)->uc_ttl, 3);
+	compare_sizes(test);
+}
+
+static void fast_has_mark(struct kunit *test)
+{
+	struct fast_ctx *ctx = test->priv;
+
+	WRITE_ONCE(ctx->tx->sk->sk_mark, 42);
+	compare_sizes(test);
+}
+
+static void fast_has_mtu_discovery(struct kunit *test)
+{
+	struct fast_ctx *ctx = test->priv;
+	int mode;
+
+	for (mode = IP_PMTUDISC_DONT; mode <= IP_PMTUDISC_OMIT; mode++) {
+		KUNIT_EXPECT_EQ(test, 0,
+				ip_sock_set_mtu_discover(ctx->tx->sk, mode));
+		compare_sizes(test);
+	}
+}
+
+static void fast_has_no_checksum(struct kunit *test)
+{
+	struct fast_ctx *ctx = test->priv;
+
+	ctx->tx->sk->sk_no_check_tx = 1;
+	compare_sizes(test);
+}
+
+/* A device that makes no checksums: the data are summed once for all. */
+static void fast_sums_itself(struct kunit *test)
+{
+	struct net_device *lo = init_net.loopback_dev;
+	netdev_features_t features = lo->features;
+
+	lo->features &= ~(NETIF_F_HW_CSUM | NETIF_F_IP_CSUM);
+	compare_sizes(test);
+	lo->features = features;
+}
+
+static void fast_identifiers_are_successive(struct kunit *test)
+{
+	struct fast_ctx *ctx = test->priv;
+	u16 id[MEMBERS];
+	int i, m;
+
+	for (i = 0; i < 3; i++) {
+		KUNIT_EXPECT_EQ(test, 10, fast_send(ctx, 10, NULL));
+		for (m = 0; m < MEMBERS; m++) {
+			struct sk_buff *skb = fast_next(test);
+			u16 now;
+
+			KUNIT_ASSERT_NOT_NULL(test, skb);
+			now = ntohs(ip_hdr(skb)->id);
+			if (i)
+				KUNIT_EXPECT_EQ(test, now, (u16)(id[m] + 1));
+			id[m] = now;
+			kfree_skb(skb);
+		}
+	}
+}
+
+/* What is charged at once is given back datagram by datagram. */
+static void fast_charges_the_socket(struct kunit *test)
+{
+	struct fast_ctx *ctx = test->priv;
+	struct sock *sk = ctx->tx->sk;
+	int used = sk_wmem_alloc_get(sk);
+
+	KUNIT_EXPECT_EQ(test, 0, used);
+	KUNIT_EXPECT_EQ(test, 4, udp_group_reserve(sk, 4, 1000));
+	KUNIT_EXPECT_EQ(test, 4000, sk_wmem_alloc_get(sk));
+	/* The last may exceed the buffer, the next may not */
+	WRITE_ONCE(sk->sk_sndbuf, 5500);
+	KUNIT_EXPECT_EQ(test, 2, udp_group_reserve(sk, 64, 1000));
+	KUNIT_EXPECT_EQ(test, 6000, sk_wmem_alloc_get(sk));
+	KUNIT_EXPECT_EQ(test, 0, udp_group_reserve(sk, 64, 1000));
+	KUNIT_EXPECT_EQ(test, 6000, sk_wmem_alloc_get(sk));
+	udp_group_unreserve(sk, 6, 1000);
+	KUNIT_EXPECT_EQ(test, 0, sk_wmem_alloc_get(sk));
+}
+
+static struct kunit_case udp_group_fast_cases[] = {
+	KUNIT_CASE(fast_is_sendto),
+	KUNIT_CASE(fast_has_tos_ttl_and_priority),
+	KUNIT_CASE(fast_has_mark),
+	KUNIT_CASE(fast_has_mtu_discovery),
+	KUNIT_CASE(fast_has_no_checksum),
+	KUNIT_CASE(fast_sums_itself),
+	KUNIT_CASE(fast_identifiers_are_successive),
+	KUNIT_CASE(fast_charges_the_socket),
+	{}
+};
+
+static struct kunit_suite udp_group_fast_suite = {
+	.name		= "udp_group_fast",
+	.init		= fast_init,
+	.exit		= fast_exit,
+	.test_cases	= udp_group_fast_cases,
+};
+
+kunit_test_suite(udp_group_fast_suite);

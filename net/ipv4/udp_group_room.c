@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Group unicast for UDP: room in the send buffer, and waiting for it.
+ */
+
+#include <linux/errqueue.h>
+#include <linux/if_ether.h>
+#include <linux/log2.h>
+#include <linux/slab.h>
+#include <net/ip.h>
+#include <net/sock.h>
+#include <net/tcp.h>
+#include <net/udp.h>
+#include "udp_group_impl.h"
+
+bool udp_group_has_room(const struct sock *sk)
+{
+	return sk_wmem_alloc_get(sk) < READ_ONCE(sk->sk_sndbuf);
+}
+
+/* What a datagram is charged to the socket with, as __alloc_skb() sizes it: a
+ * small head, or the next size that kmalloc() has. Which path it will take is
+ * not known here, so it is what it is whole or in fragments of 1,500 bytes,
+ * whichever is more.
+ */
+static u32 udp_group_truesize(size_t len)
+{
+	const u32 room = 2 * HH_DATA_MOD;	/* link header, alignment */
+	u32 small = SKB_HEAD_ALIGN(MAX_TCP_HEADER);
+	u32 size, frags, whole;
+
+	if (is_power_of_2(small))
+		small += L1_CACHE_BYTES;
+
+	size = SKB_HEAD_ALIGN(room + sizeof(struct iphdr) +
+			      sizeof(struct udphdr) + len);
+	whole = SKB_DATA_ALIGN(sizeof(struct sk_buff)) +
+		(size <= small ? small : kmalloc_size_roundup(size));
+	if (len <= ETH_DATA_LEN - sizeof(struct iphdr) - sizeof(struct udphdr))
+		return whole;
+
+	frags = DIV_ROUND_UP(len + sizeof(struct udphdr),
+			     ETH_DATA_LEN - sizeof(struct iphdr));
+	size = SKB_HEAD_ALIGN(room + ETH_DATA_LEN);
+	return max(whole, frags * (SKB_DATA_ALIGN(sizeof(struct sk_buff)) +
+				   kmalloc_size_roundup(size)));
+}
+
+/* A send that may not wait starts only if there is room for all that it is
+ * for, or if there never will be more: the buffer is empty. Then a program
+ * that tries again at EAGAIN does not send to the first members twice.
+ */
+bool udp_group_has_room_for(const struct sock *sk, u32 members, size_t len)
+{
+	u64 used = sk_wmem_alloc_get(sk);
+
+	if (!used)
+		return true;
+	return used + (u64)members * udp_group_truesize(len) <=
+	       READ_ONCE(sk->sk_sndbuf);
+}
+
+/**
+ * udp_group_reserve - charge datagrams to the socket before they are made
+ * @sk: the socket
+ * @n: how many
+ * @truesize: what each is charged with
+ *
+ * As many as a sender would that asks before each one: the last may exceed the
+ * buffer. What is not needed after all is given back with udp_group_unreserve().
+ *
+ * Return: how many were charged.
+ */
+u32 udp_group_reserve(struct sock *sk, u32 n, u32 truesize)
+{
+	int sndbuf = READ_ONCE(sk->sk_sndbuf);
+	u32 granted = 0;
+	int used;
+
+	/* First charge, then look how much was too much: another thread may be
+	 * doing the same.
+	 */
+	__refcount_add(n * truesize, &sk->sk_wmem_alloc, &used);
+	used--;		/* the socket's own */
+	if (used < sndbuf)
+		granted = min(n, DIV_ROUND_UP(sndbuf - used, truesize));
+	udp_group_unreserve(sk, n - granted, truesize);
+	return granted;
+}
+
+void udp_group_unreserve(struct sock *sk, u32 n, u32 truesize)
+{
+	if (n)
+		WARN_ON(refcount_sub_and_test(n * truesize,
+					      &sk->sk_wmem_alloc));
+}
+
+/* Wait until one more datagram may be charged to the socket, or something is
+ * wrong with it, for as long as is left of the timeout of the whole send:
+ * sock_alloc_send_skb() would begin a new one for each member.
+ */
+static int udp_group_wait(struct sock *sk, long *timeo)
+{
+	int err = 0;
+	long left;
+
+	sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
+	left = wait_event_interruptible_timeout(*sk_sleep(sk),
+						udp_group_has_room(sk) ||
+						READ_ONCE(sk->sk_err) ||
+						(READ_ONCE(sk->sk_shutdown) &
+						 SEND_SHUTDOWN),
+						*timeo);
+	if (left < 0)
+		err = sock_intr_errno(*timeo);
+	else if (!left)
+		err = -EAGAIN;
+	else if (*timeo != MAX_SCHEDULE_TIMEOUT)
+		*timeo = left;
+
+	if (err)
+		UDP_INC_STATS(sock_net(sk), UDP_MIB_SNDBUFERRORS, 0);
+	return err;
+}
+
+/* Whoever reads an ICMP error from the error queue leaves the errno of the next
+ * one in sk_err. That one has been counted with its member, and is reported by
+ * the queue.
+ */
+static bool udp_group_error_is_queued(struct sock *sk)
+{
+	struct sk_buff_head *q = &sk->sk_error_queue;
+	struct sk_buff *skb;
+	unsigned long flags;
+	bool ret;
+
+	spin_lock_irqsave(&q->lock, flags);
+	skb = skb_peek(q);
+	ret = skb && SKB_EXT_ERR(skb)->ee.ee_origin == SO_EE_ORIGIN_ICMP;
+	spin_unlock_irqrestore(&q->lock, flags);
+	return ret;
+}
+
+/* What is wrong with the socket is no member's fault, and ends the send. */
+static int udp_group_sock_error(struct sock *sk)
+{
+	if (unlikely(READ_ONCE(sk->sk_err))) {
+		bool queued = udp_group_error_is_queued(sk);
+		int err = sock_error(sk);
+
+		if (err && !queued)
+			return err;
+	}
+	if (unlikely(READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN))
+		return -EPIPE;
+	return 0;
+}
+
+int udp_group_wait_until_ready(struct sock *sk, long *timeo)
+{
+	int err;
+
+	for (;;) {
+		err = udp_group_sock_error(sk);
+		if (err || !*timeo || likely(udp_group_has_room(sk)))
+			return err;
+		err = udp_group_wait(sk, timeo);
+		if (err)
+			return err;
+	}
+}

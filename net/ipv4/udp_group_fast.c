@@ -61,6 +61,7 @@ struct udp_group_headers {
  * @n: members of the batch
  * @members: these
  * @result: what became of them: 0, an errno, a NET_XMIT_* code
+ * @nr_direct: how many went to the neighbour directly
  * @batch: on the way to the qdisc
  */
 struct udp_group_fast {
@@ -80,6 +81,7 @@ struct udp_group_fast {
 	unsigned int			n;
 	struct udp_group_member		*members[UDP_GROUP_BATCH];
 	int				result[UDP_GROUP_BATCH];
+	u32				nr_direct;
 	struct xmit_batch		batch;
 };
 
@@ -87,20 +89,30 @@ struct udp_group_fast {
  * struct udp_group_way - what the datagrams of a path have in common
  * @path: the path
  * @dst: its route
+ * @dev: its device
  * @hh_len: room for the link layer
  * @is_partial: the device makes the checksum
  * @has_ident: datagrams have an IP identifier
+ * @is_direct: nobody is to be asked between here and the neighbour
+ * @is_v6gw: the neighbour is an IPv6 router
+ * @neigh: the router, NULL if the neighbour is the member itself
  * @headers: headers but for what is the member's
+ * @ip_sum: their IP header's sum
  *
  * Made anew in each RCU section, which its pointers do not outlive.
  */
 struct udp_group_way {
 	const struct udp_group_path	*path;
 	struct dst_entry		*dst;
+	struct net_device		*dev;
 	unsigned int			hh_len;
 	bool				is_partial;
 	bool				has_ident;
+	bool				is_direct;
+	bool				is_v6gw;
+	struct neighbour		*neigh;
 	struct udp_group_headers	headers;
+	__wsum				ip_sum;
 };
 
 /* Can datagrams of this message be built here at all? */
@@ -294,6 +306,46 @@ static u32 udp_group_collect(struct udp_group_fast *f, u32 slot, u32 max)
 	return slot;
 }
 
+/* Is there anybody between __ip_local_out() and ip_finish_output2() who wants
+ * to see the datagrams? If not, these have nothing to do that is not known: the
+ * route is one without lwtunnel and xfrm, and the datagrams are of one piece.
+ */
+static bool udp_group_is_unhooked(const struct net *net,
+				  const struct net_device *dev)
+{
+#ifdef CONFIG_NETFILTER
+	if (rcu_access_pointer(net->nf.hooks_ipv4[NF_INET_LOCAL_OUT]) ||
+	    rcu_access_pointer(net->nf.hooks_ipv4[NF_INET_POST_ROUTING]))
+		return false;
+#endif
+	return !cgroup_bpf_enabled(CGROUP_INET_EGRESS) &&
+	       !netif_is_l3_master(dev) && !netif_is_l3_slave(dev);
+}
+
+/* The router of a path, and whether datagrams can be handed to it directly. */
+static void udp_group_way_init_neigh(struct udp_group_way *way,
+				     const struct net *net)
+{
+	struct rtable *rt = dst_rtable(way->dst);
+	struct net_device *dev = way->dev;
+
+	way->neigh = NULL;
+	way->is_v6gw = false;
+	way->is_direct = udp_group_is_unhooked(net, dev);
+	if (!way->is_direct)
+		return;
+
+	if (rt->rt_gw_family == AF_INET) {
+		way->neigh = ip_neigh_gw4(dev, rt->rt_gw4);
+	} else if (rt->rt_gw_family == AF_INET6) {
+		way->neigh = ip_neigh_gw6(dev, &rt->rt_gw6);
+		way->is_v6gw = true;
+	}
+	/* That this cannot be is for ip_output() to say */
+	if (IS_ERR(way->neigh))
+		way->is_direct = false;
+}
+
 static bool udp_group_way_init(struct udp_group_fast *f,
 			       struct udp_group_way *way,
 			       const struct udp_group_path *path)
@@ -302,7 +354,6 @@ static bool udp_group_way_init(struct udp_group_fast *f,
 	struct inet_sock *inet = inet_sk(sk);
 	struct iphdr *iph = &way->headers.ip;
 	u8 pmtudisc = READ_ONCE(inet->pmtudisc);
-	struct net_device *dev;
 	int ttl;
 
 	way->path = NULL;
@@ -312,9 +363,9 @@ static bool udp_group_way_init(struct udp_group_fast *f,
 
 	way->path = path;
 	way->dst = path->dst;
-	dev = READ_ONCE(way->dst->dev);
-	way->hh_len = LL_RESERVED_SPACE(dev);
-	way->is_partial = dev->features & (NETIF_F_HW_CSUM | NETIF_F_IP_CSUM);
+	way->dev = READ_ONCE(way->dst->dev);
+	way->hh_len = LL_RESERVED_SPACE(way->dev);
+	way->is_partial = way->dev->features & (NETIF_F_HW_CSUM | NETIF_F_IP_CSUM);
 
 	way->headers = f->headers;
 	iph->saddr = path->saddr;
@@ -328,6 +379,9 @@ static bool udp_group_way_init(struct udp_group_fast *f,
 		iph->frag_off = htons(IP_DF);
 	/* See ip_select_ident_segs() */
 	way->has_ident = !iph->frag_off || ip_sk_ignore_df(sk);
+
+	udp_group_way_init_neigh(way, sock_net(sk));
+	way->ip_sum = csum_partial(iph, sizeof(*iph), 0);
 	return true;
 }
 
@@ -390,6 +444,30 @@ static void udp_group_build(struct udp_group_fast *f,
 	skb_set_hash_from_sk(skb, sk);
 }
 
+/* What __ip_local_out() and ip_finish_output2() do for a datagram that nobody
+ * in between wants to see. The counters are added up by the batch.
+ */
+static int udp_group_output(const struct udp_group_way *way,
+			    struct sk_buff *skb)
+{
+	struct neighbour *neigh = way->neigh;
+	struct iphdr *iph = ip_hdr(skb);
+	__wsum sum;
+
+	sum = csum_add(way->ip_sum, (__force __wsum)iph->daddr);
+	iph->check = csum_fold(csum_add(sum, (__force __wsum)iph->id));
+
+	skb->protocol = htons(ETH_P_IP);
+	skb->dev = way->dev;
+	if (!neigh)
+		neigh = ip_neigh_gw4(skb->dev, iph->daddr);
+	if (IS_ERR(neigh)) {
+		kfree_skb_reason(skb, SKB_DROP_REASON_NEIGH_CREATEFAIL);
+		return PTR_ERR(neigh);
+	}
+	return neigh_output(neigh, skb, way->is_v6gw);
+}
+
 static int udp_group_fast_member(struct udp_group_fast *f,
 				 struct udp_group_way *way,
 				 struct udp_group_member *m)
@@ -402,6 +480,10 @@ static int udp_group_fast_member(struct udp_group_fast *f,
 
 	skb = f->skbs[--f->nr_skbs];
 	udp_group_build(f, way, m, skb);
+	if (likely(way->is_direct)) {
+		f->nr_direct++;
+		return udp_group_output(way, skb);
+	}
 	return ip_local_out(sock_net(f->s->sk), f->s->sk, skb);
 }
 
@@ -410,8 +492,11 @@ static int udp_group_fast_member(struct udp_group_fast *f,
  */
 static void udp_group_transmit(struct udp_group_fast *f)
 {
+	struct net *net = sock_net(f->s->sk);
 	struct udp_group_way way = {};
 	u32 i, gone = 0;
+
+	f->nr_direct = 0;
 
 	udp_group_payload_hold(&f->payload, f->n);
 
@@ -424,6 +509,11 @@ static void udp_group_transmit(struct udp_group_fast *f)
 	}
 	xmit_batch_end(&f->batch);
 	rcu_read_unlock();
+
+	IP_ADD_STATS(net, IPSTATS_MIB_OUTREQUESTS, f->nr_direct);
+	IP_ADD_STATS(net, IPSTATS_MIB_OUTPKTS, f->nr_direct);
+	IP_ADD_STATS(net, IPSTATS_MIB_OUTOCTETS,
+		     f->nr_direct * (UDP_GROUP_HEADERS + f->s->len));
 
 	if (unlikely(gone)) {
 		udp_group_payload_unhold(&f->payload, gone);

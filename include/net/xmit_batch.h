@@ -9,6 +9,9 @@
  * then gives the driver lists, as far as BQL allows, and the driver rings its
  * doorbell once a list.
  *
+ * What a device can do with a packet is also found out only once for packets of
+ * a batch that are alike.
+ *
  * Nothing else changes. Each packet has passed everything that comes before the
  * qdisc, and the qdisc sees each one, in order. A device without a queue
  * transmits at once; if it is stacked on another, that one's qdisc collects.
@@ -17,10 +20,9 @@
 #define _NET_XMIT_BATCH_H
 
 #include <linux/jump_label.h>
+#include <linux/netdevice.h>
 
-struct netdev_queue;
 struct Qdisc;
-struct sk_buff;
 struct sock;
 
 #define XMIT_BATCH_MAX	64
@@ -30,6 +32,11 @@ struct sock;
  * @sk: only packets of this socket are kept: not what somebody else sends
  *	from within, an ARP request for instance, nor copies
  * @result: where the verdict on the packet that is sent next goes
+ * @is_over: no more packets are kept
+ * @dev: device that @features are of, or NULL
+ * @protocol: protocol of the packets that they are for
+ * @ip_summed: what these ask for
+ * @features: what the device can do with them
  * @count: packets that are kept
  * @pkts: the packets, each with its qdisc, queue and result
  *
@@ -40,6 +47,11 @@ struct sock;
 struct xmit_batch {
 	const struct sock	*sk;
 	int			*result;
+	bool			is_over;
+	u8			ip_summed;
+	__be16			protocol;
+	const struct net_device	*dev;
+	netdev_features_t	features;
 	unsigned int		count;
 	struct {
 		struct sk_buff		*skb;
@@ -58,6 +70,7 @@ void xmit_batch_end(struct xmit_batch *batch);
 DECLARE_STATIC_KEY_FALSE(xmit_batch_needed);
 bool __xmit_batch_add(struct sk_buff *skb, struct Qdisc *q,
 		      struct netdev_queue *txq);
+netdev_features_t __xmit_batch_features(struct sk_buff *skb);
 
 /* True if the packet is kept for the end of the batch. */
 static inline bool xmit_batch_add(struct sk_buff *skb, struct Qdisc *q,
@@ -67,12 +80,24 @@ static inline bool xmit_batch_add(struct sk_buff *skb, struct Qdisc *q,
 	       __xmit_batch_add(skb, q, txq);
 }
 
+static inline netdev_features_t xmit_batch_features(struct sk_buff *skb)
+{
+	if (static_branch_unlikely(&xmit_batch_needed))
+		return __xmit_batch_features(skb);
+	return netif_skb_features(skb);
+}
+
 #else
 
 static inline bool xmit_batch_add(struct sk_buff *skb, struct Qdisc *q,
 				  struct netdev_queue *txq)
 {
 	return false;
+}
+
+static inline netdev_features_t xmit_batch_features(struct sk_buff *skb)
+{
+	return netif_skb_features(skb);
 }
 
 #endif /* CONFIG_XMIT_BATCH */

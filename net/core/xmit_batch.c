@@ -3,6 +3,7 @@
  * Transmit batching: a sender's packets reach their qdisc together.
  */
 
+#include <linux/if_vlan.h>
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
 #include <net/pkt_sched.h>
@@ -38,6 +39,8 @@ void xmit_batch_begin(struct xmit_batch *batch, const struct sock *sk)
 {
 	rcu_read_lock_bh();
 	batch->sk = sk;
+	batch->is_over = false;
+	batch->dev = NULL;
 	batch->count = 0;
 	__this_cpu_write(xmit_batch_current, batch);
 }
@@ -49,7 +52,8 @@ bool __xmit_batch_add(struct sk_buff *skb, struct Qdisc *q,
 	struct xmit_batch *batch = __this_cpu_read(xmit_batch_current);
 	unsigned int n;
 
-	if (!batch || skb->sk != batch->sk || batch->count == XMIT_BATCH_MAX)
+	if (!batch || batch->is_over || skb->sk != batch->sk ||
+	    batch->count == XMIT_BATCH_MAX)
 		return false;
 
 	n = batch->count++;
@@ -58,6 +62,37 @@ bool __xmit_batch_add(struct sk_buff *skb, struct Qdisc *q,
 	batch->pkts[n].txq = txq;
 	batch->pkts[n].result = batch->result;
 	return true;
+}
+
+/* Can a device's answer for a packet be another packet's, too? */
+static bool xmit_batch_is_plain(const struct sk_buff *skb)
+{
+	return !skb_is_gso(skb) && !skb->encapsulation &&
+	       !skb_vlan_tag_present(skb) &&
+	       !(IS_ENABLED(CONFIG_HIGHMEM) && skb_is_nonlinear(skb));
+}
+
+/* netif_skb_features(), or what it said of a packet before. What that depends
+ * on is compared.
+ */
+netdev_features_t __xmit_batch_features(struct sk_buff *skb)
+{
+	struct xmit_batch *batch = __this_cpu_read(xmit_batch_current);
+	const struct net_device *dev = skb->dev;
+
+	if (!batch || skb->sk != batch->sk || !xmit_batch_is_plain(skb))
+		return netif_skb_features(skb);
+	if (batch->dev == dev && batch->protocol == skb->protocol &&
+	    batch->ip_summed == skb->ip_summed)
+		return batch->features;
+
+	batch->features = netif_skb_features(skb);
+	batch->protocol = skb->protocol;
+	batch->ip_summed = skb->ip_summed;
+	/* These look further, some drivers into the packet */
+	batch->dev = dev->netdev_ops->ndo_features_check ||
+		     eth_type_vlan(skb->protocol) ? NULL : dev;
+	return batch->features;
 }
 
 static void xmit_batch_enqueue(struct xmit_batch *batch, unsigned int from,
@@ -148,7 +183,7 @@ void xmit_batch_end(struct xmit_batch *batch)
 	unsigned int from, to;
 
 	/* A classifier or a device may send: that is not to be kept */
-	__this_cpu_write(xmit_batch_current, NULL);
+	batch->is_over = true;
 
 	for (from = 0; from < batch->count; from = to) {
 		for (to = from + 1; to < batch->count; to++)
@@ -156,6 +191,7 @@ void xmit_batch_end(struct xmit_batch *batch)
 				break;
 		xmit_batch_run(batch, from, to);
 	}
+	__this_cpu_write(xmit_batch_current, NULL);
 	rcu_read_unlock_bh();
 }
 EXPORT_SYMBOL_GPL(xmit_batch_end);

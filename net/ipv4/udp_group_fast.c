@@ -16,6 +16,7 @@
 
 #include <linux/bpf-cgroup.h>
 #include <linux/netfilter.h>
+#include <linux/percpu.h>
 #include <linux/slab.h>
 #include <net/arp.h>
 #include <net/inet_common.h>
@@ -28,20 +29,22 @@
 #include "udp_group_impl.h"
 
 #define UDP_GROUP_BATCH		XMIT_BATCH_MAX
-#define UDP_GROUP_HEADERS	(sizeof(struct iphdr) + sizeof(struct udphdr))
 
-/* Room that is left for the link layer when data are copied */
+/* How many sk_buffs are allocated at once. With more, those that a device frees
+ * at once would go back to slabs that are not the CPU's any more, which takes
+ * SLUB three times as long.
+ */
+#define UDP_GROUP_CHUNK		10
+
+#define UDP_GROUP_HEADERS	sizeof(struct udp_group_headers)
+
+/* Room that is left for the link layer when data are copied, and behind them */
 #define UDP_GROUP_HEADROOM	64
 
-/* Result of a member whose path is gone since it was looked at: no errno, and
- * no NET_XMIT_* code.
+/* Result of a member who is left to the true path after all: no errno, and no
+ * NET_XMIT_* code.
  */
-#define UDP_GROUP_GONE		(NET_XMIT_MASK + 1)
-
-struct udp_group_headers {
-	struct iphdr	ip;
-	struct udphdr	udp;
-} __packed __aligned(4);
+#define UDP_GROUP_LEFT		(NET_XMIT_MASK + 1)
 
 /**
  * struct udp_group_fast - what the datagrams of a send have in common
@@ -52,8 +55,10 @@ struct udp_group_headers {
  * @ident: what is added to a member's IP identifier
  * @truesize: what each datagram is charged with
  * @room: length of data and headers that fit into a head
- * @path: path that the last member had, checked in this batch, or NULL
- * @is_usable: datagrams of this message can take it
+ * @path: path that the last member had, if it was checked in this batch, and
+ *	datagrams of this message can take it, or NULL
+ * @priority: priority of the datagrams
+ * @ignore_df: they may be fragmented by others all the same
  * @headers: headers, as far as they are the same for all
  * @payload: the data
  * @skbs: sk_buffs for the next datagrams
@@ -66,18 +71,19 @@ struct udp_group_headers {
  */
 struct udp_group_fast {
 	struct udp_group_send		*s;
-	struct ipcm_cookie		ipc;
+	const struct ipcm_cookie	*ipc;
 	struct flowi4			fl4;
 	u32				flow;
 	u16				ident;
 	u32				truesize;
 	unsigned int			room;
 	struct udp_group_path		*path;
-	bool				is_usable;
+	bool				ignore_df;
+	u32				priority;
 	struct udp_group_headers	headers;
 	struct udp_group_payload	payload;
 	unsigned int			nr_skbs;
-	struct sk_buff			*skbs[UDP_GROUP_BATCH];
+	struct sk_buff			*skbs[UDP_GROUP_CHUNK];
 	unsigned int			n;
 	struct udp_group_member		*members[UDP_GROUP_BATCH];
 	int				result[UDP_GROUP_BATCH];
@@ -91,13 +97,14 @@ struct udp_group_fast {
  * @dst: its route
  * @dev: its device
  * @hh_len: room for the link layer
- * @is_partial: the device makes the checksum
+ * @csum: CHECKSUM_PARTIAL if the device makes the checksum, CHECKSUM_COMPLETE if
+ *	it is made here, CHECKSUM_NONE if there is none
  * @has_ident: datagrams have an IP identifier
  * @is_direct: nobody is to be asked between here and the neighbour
  * @is_v6gw: the neighbour is an IPv6 router
  * @neigh: the router, NULL if the neighbour is the member itself
- * @headers: headers but for what is the member's
- * @ip_sum: their IP header's sum
+ * @ip_sum: sum of the IP header but for what is the member's
+ * @pseudo_sum: the same of UDP's pseudo header
  *
  * Made anew in each RCU section, which its pointers do not outlive.
  */
@@ -106,14 +113,41 @@ struct udp_group_way {
 	struct dst_entry		*dst;
 	struct net_device		*dev;
 	unsigned int			hh_len;
-	bool				is_partial;
+	u8				csum;
 	bool				has_ident;
 	bool				is_direct;
 	bool				is_v6gw;
 	struct neighbour		*neigh;
-	struct udp_group_headers	headers;
 	__wsum				ip_sum;
+	__wsum				pseudo_sum;
 };
+
+/* What a send needs is some 4 KiB of memory, for a few microseconds: the
+ * last that was used on a CPU stays there for the next.
+ */
+static DEFINE_PER_CPU(struct udp_group_fast *, udp_group_spare);
+
+static struct udp_group_fast *udp_group_fast_alloc(gfp_t gfp)
+{
+	struct udp_group_fast *f = this_cpu_xchg(udp_group_spare, NULL);
+
+	return f ?: kmalloc(sizeof(*f), gfp);
+}
+
+static void udp_group_fast_free(struct udp_group_fast *f)
+{
+	if (this_cpu_cmpxchg(udp_group_spare, NULL, f))
+		kfree(f);
+}
+
+/* The module goes: nobody sends. */
+void udp_group_fast_exit(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		kfree(per_cpu(udp_group_spare, cpu));
+}
 
 /* Can datagrams of this message be built here at all? */
 static bool udp_group_is_plain(const struct udp_group_send *s,
@@ -136,18 +170,18 @@ static bool udp_group_is_plain(const struct udp_group_send *s,
 	return !tx_flags;
 }
 
-static bool udp_group_refill(struct udp_group_fast *f, u32 n)
+static bool udp_group_refill(struct udp_group_fast *f, u32 n, gfp_t gfp)
 {
 	if (!f->nr_skbs)
-		f->nr_skbs = alloc_skb_bulk(f->s->sk->sk_allocation,
-					    min(n, UDP_GROUP_BATCH), f->skbs);
+		f->nr_skbs = alloc_skb_bulk(gfp, min(n, UDP_GROUP_CHUNK),
+					    f->skbs);
 	return f->nr_skbs;
 }
 
 static void udp_group_init_flow(struct udp_group_fast *f)
 {
 	struct inet_sock *inet = inet_sk(f->s->sk);
-	struct ipcm_cookie *ipc = &f->ipc;
+	const struct ipcm_cookie *ipc = f->ipc;
 	struct sock *sk = f->s->sk;
 
 	memset(&f->fl4, 0, sizeof(f->fl4));
@@ -169,7 +203,7 @@ static void udp_group_init_headers(struct udp_group_fast *f)
 	memset(&f->headers, 0, sizeof(f->headers));
 	iph->version = 4;
 	iph->ihl = 5;
-	iph->tos = f->ipc.tos != -1 ? f->ipc.tos : READ_ONCE(inet->tos);
+	iph->tos = f->ipc->tos != -1 ? f->ipc->tos : READ_ONCE(inet->tos);
 	iph->tot_len = htons(UDP_GROUP_HEADERS + f->s->len);
 	iph->protocol = f->s->sk->sk_protocol;
 	uh->source = inet->inet_sport;
@@ -182,7 +216,7 @@ void udp_group_fast_end(struct udp_group_fast *f)
 	udp_group_payload_free(&f->payload);
 	while (f->nr_skbs)
 		kfree_skb(f->skbs[--f->nr_skbs]);
-	kfree(f);
+	udp_group_fast_free(f);
 }
 
 /**
@@ -203,15 +237,15 @@ struct udp_group_fast *udp_group_fast_begin(struct udp_group_send *s,
 	if (!udp_group_is_plain(s, ipc))
 		return NULL;
 
-	f = kmalloc(sizeof(*f), s->sk->sk_allocation);
+	f = udp_group_fast_alloc(s->sk->sk_allocation);
 	if (!f)
 		return NULL;
 	f->s = s;
-	f->ipc = *ipc;
+	f->ipc = ipc;
 	f->path = NULL;
 	f->nr_skbs = 0;
 	f->payload.nr_frags = 0;
-	if (!udp_group_refill(f, s->t->slots))
+	if (!udp_group_refill(f, s->t->slots, s->sk->sk_allocation))
 		goto end_fast;
 	f->room = skb_tailroom(f->skbs[0]);
 
@@ -225,6 +259,9 @@ struct udp_group_fast *udp_group_fast_begin(struct udp_group_send *s,
 	if (f->payload.nr_frags)
 		f->truesize += s->len;
 	f->ident = atomic_inc_return(&s->gs->ident);
+	f->ignore_df = ip_sk_ignore_df(s->sk);
+	f->priority = ipc->tos != -1 ? ipc->priority :
+				       READ_ONCE(s->sk->sk_priority);
 	udp_group_init_flow(f);
 	udp_group_init_headers(f);
 	return f;
@@ -247,36 +284,43 @@ static bool udp_group_fits(const struct udp_group_fast *f,
 	if (!inetdev_valid_mtu(mtu) || UDP_GROUP_HEADERS + f->s->len > mtu)
 		return false;
 
-	head = LL_RESERVED_SPACE(dev) + UDP_GROUP_HEADERS;
-	if (!f->payload.nr_frags)
-		head += f->s->len;
-	return head <= f->room;
+	head = LL_RESERVED_SPACE(dev) + f->payload.linear_len;
+	return head + UDP_GROUP_COPY_STEP <= f->room;
 }
 
 /* Can the member be sent to here, as far as its path goes? */
 static bool udp_group_has_way(struct udp_group_fast *f,
 			      struct udp_group_member *m)
 {
+	struct udp_group_path *path;
+	bool fits;
+
 	/* The reference keeps the address from becoming another path's */
 	if (likely(f->path && rcu_access_pointer(m->path) == f->path))
-		return f->is_usable;
+		return true;
 
 	udp_group_path_put(f->path);
-	f->path = udp_group_path_get(f->s->gs, f->s->sk, &f->fl4, f->flow, m);
+	f->path = NULL;
+	path = udp_group_path_get(f->s->gs, f->s->sk, &f->fl4, f->flow, m);
 
 	rcu_read_lock();
-	f->is_usable = f->path && f->path->dst &&
-		       udp_group_fits(f, f->path->dst);
+	fits = path && path->dst && udp_group_fits(f, path->dst);
 	rcu_read_unlock();
-	return f->is_usable;
+	if (fits)
+		f->path = path;
+	else
+		udp_group_path_put(path);
+	return fits;
 }
 
 static int udp_group_ask_security(struct udp_group_send *s,
 				  struct udp_group_member *m)
 {
-	s->msg->msg_name = &m->addr;
-	s->msg->msg_namelen = sizeof(m->addr.in);
-	return udp_group_security_sendmsg(s->sk, s->msg, s->len);
+	struct msghdr *msg = s->msg;
+
+	msg->msg_name = &m->addr;
+	msg->msg_namelen = sizeof(m->addr.in);
+	return udp_group_security_sendmsg(s->sk, msg, s->len);
 }
 
 /* Take members from @slot on, up to @max of them or to the first that cannot be
@@ -285,10 +329,10 @@ static int udp_group_ask_security(struct udp_group_send *s,
 static u32 udp_group_collect(struct udp_group_fast *f, u32 slot, u32 max)
 {
 	struct udp_group_send *s = f->s;
+	struct udp_group_member *m = &s->t->slot[slot];
+	u32 n = 0, end = s->t->slots;
 
-	f->n = 0;
-	for (; f->n < max && slot < s->t->slots; slot++) {
-		struct udp_group_member *m = &s->t->slot[slot];
+	for (; n < max && slot < end; slot++, m++) {
 		int err;
 
 		if (udp_group_is_hole(m)) {
@@ -301,8 +345,9 @@ static u32 udp_group_collect(struct udp_group_fast *f, u32 slot, u32 max)
 		if (unlikely(err))
 			udp_group_count(s, m, err);
 		else
-			f->members[f->n++] = m;
+			f->members[n++] = m;
 	}
+	f->n = n;
 	return slot;
 }
 
@@ -352,25 +397,32 @@ static bool udp_group_way_init(struct udp_group_fast *f,
 {
 	struct sock *sk = f->s->sk;
 	struct inet_sock *inet = inet_sk(sk);
-	struct iphdr *iph = &way->headers.ip;
+	struct iphdr *iph = &f->payload.linear.headers.ip;
 	u8 pmtudisc = READ_ONCE(inet->pmtudisc);
 	int ttl;
 
 	way->path = NULL;
-	if (!path || path->flow != f->flow || !path->dst ||
-	    !udp_group_fits(f, path->dst))
+	/* What is not the last path that was looked at has to be looked at */
+	if (path != f->path &&
+	    (!path || path->flow != f->flow || !path->dst ||
+	     !udp_group_fits(f, path->dst)))
 		return false;
 
 	way->path = path;
 	way->dst = path->dst;
 	way->dev = READ_ONCE(way->dst->dev);
 	way->hh_len = LL_RESERVED_SPACE(way->dev);
-	way->is_partial = way->dev->features & (NETIF_F_HW_CSUM | NETIF_F_IP_CSUM);
+	if (sk->sk_no_check_tx)
+		way->csum = CHECKSUM_NONE;
+	else if (way->dev->features & (NETIF_F_HW_CSUM | NETIF_F_IP_CSUM))
+		way->csum = CHECKSUM_PARTIAL;
+	else
+		way->csum = CHECKSUM_COMPLETE;
 
-	way->headers = f->headers;
+	f->payload.linear.headers = f->headers;
 	iph->saddr = path->saddr;
 
-	ttl = f->ipc.ttl ?: READ_ONCE(inet->uc_ttl);
+	ttl = f->ipc->ttl ?: READ_ONCE(inet->uc_ttl);
 	iph->ttl = ttl < 0 ? ip4_dst_hoplimit(way->dst) : ttl;
 
 	if (pmtudisc == IP_PMTUDISC_DO || pmtudisc == IP_PMTUDISC_PROBE ||
@@ -378,11 +430,28 @@ static bool udp_group_way_init(struct udp_group_fast *f,
 	     ip_dont_fragment(sk, way->dst)))
 		iph->frag_off = htons(IP_DF);
 	/* See ip_select_ident_segs() */
-	way->has_ident = !iph->frag_off || ip_sk_ignore_df(sk);
+	way->has_ident = !iph->frag_off || f->ignore_df;
 
 	udp_group_way_init_neigh(way, sock_net(sk));
 	way->ip_sum = csum_partial(iph, sizeof(*iph), 0);
+	way->pseudo_sum = csum_tcpudp_nofold(path->saddr, 0,
+					     sizeof(struct udphdr) + f->s->len,
+					     IPPROTO_UDP, 0);
 	return true;
+}
+
+/* The checksum that the device does not make. */
+static void udp_group_sum(struct udp_group_fast *f, struct udp_group_headers *h,
+			  __be32 daddr)
+{
+	__wsum sum = udp_group_payload_csum(&f->payload);
+
+	sum = csum_partial(&h->udp, sizeof(h->udp), sum);
+	h->udp.check = csum_tcpudp_magic(h->ip.saddr, daddr,
+					 sizeof(h->udp) + f->s->len,
+					 IPPROTO_UDP, sum);
+	if (!h->udp.check)
+		h->udp.check = CSUM_MANGLED_0;
 }
 
 /* What __ip_make_skb() and udp_send_skb() do for a datagram in one piece. */
@@ -392,49 +461,44 @@ static void udp_group_build(struct udp_group_fast *f,
 			    struct sk_buff *skb)
 {
 	__be32 daddr = m->addr.in.sin_addr.s_addr;
-	struct udp_group_send *s = f->s;
+	const struct udp_group_payload *p = &f->payload;
+	unsigned int i, linear_len = p->linear_len;
 	struct udp_group_headers *h;
-	struct sock *sk = s->sk;
-	u16 len;
+	struct sock *sk = f->s->sk;
 
 	skb_reserve(skb, way->hh_len);
 	skb_reset_network_header(skb);
 	skb_set_transport_header(skb, sizeof(struct iphdr));
-	h = skb_put(skb, sizeof(*h));
-	*h = way->headers;
-	udp_group_payload_share(&f->payload, skb);
+	h = __skb_put(skb, linear_len);
+	/* A few words, and too few for memcpy() to be good at it */
+	for (i = 0; i < linear_len; i += UDP_GROUP_COPY_STEP)
+		memcpy((void *)h + i, (const void *)&p->linear + i,
+		       UDP_GROUP_COPY_STEP);
+	if (p->nr_frags)
+		udp_group_payload_share(p, skb);
 
 	h->ip.daddr = daddr;
 	if (way->has_ident)
 		h->ip.id = htons(m->ident + f->ident);
 	h->udp.dest = m->addr.in.sin_port;
 
-	len = sizeof(h->udp) + s->len;
-	if (sk->sk_no_check_tx) {
-		skb->ip_summed = CHECKSUM_NONE;
-	} else if (way->is_partial) {
+	if (likely(way->csum == CHECKSUM_PARTIAL)) {
 		skb->ip_summed = CHECKSUM_PARTIAL;
-		skb->csum_start = skb_transport_header(skb) - skb->head;
+		skb->csum_start = way->hh_len + sizeof(h->ip);
 		skb->csum_offset = offsetof(struct udphdr, check);
-		h->udp.check = ~csum_tcpudp_magic(h->ip.saddr, daddr, len,
-						  IPPROTO_UDP, 0);
-	} else {
-		__wsum sum = udp_group_payload_csum(&f->payload);
-
-		sum = csum_partial(&h->udp, sizeof(h->udp), sum);
-		h->udp.check = csum_tcpudp_magic(h->ip.saddr, daddr, len,
-						 IPPROTO_UDP, sum);
-		if (!h->udp.check)
-			h->udp.check = CSUM_MANGLED_0;
+		h->udp.check = ~csum_fold(csum_add(way->pseudo_sum,
+						   (__force __wsum)daddr));
+	} else if (way->csum == CHECKSUM_COMPLETE) {
+		udp_group_sum(f, h, daddr);
 	}
 
-	skb->ignore_df = ip_sk_ignore_df(sk);
-	skb->priority = f->ipc.tos != -1 ? f->ipc.priority :
-					   READ_ONCE(sk->sk_priority);
-	skb->mark = f->ipc.sockc.mark;
-	if (f->ipc.sockc.transmit_time)
+	if (f->ignore_df)
+		skb->ignore_df = 1;
+	skb->priority = f->priority;
+	skb->mark = f->ipc->sockc.mark;
+	if (f->ipc->sockc.transmit_time)
 		skb_set_delivery_type_by_clockid(skb,
-						 f->ipc.sockc.transmit_time,
+						 f->ipc->sockc.transmit_time,
 						 sk->sk_clockid);
 	skb_dst_set_noref(skb, way->dst);
 
@@ -450,8 +514,8 @@ static void udp_group_build(struct udp_group_fast *f,
 static int udp_group_output(const struct udp_group_way *way,
 			    struct sk_buff *skb)
 {
+	struct iphdr *iph = (struct iphdr *)skb->data;
 	struct neighbour *neigh = way->neigh;
-	struct iphdr *iph = ip_hdr(skb);
 	__wsum sum;
 
 	sum = csum_add(way->ip_sum, (__force __wsum)iph->daddr);
@@ -469,14 +533,17 @@ static int udp_group_output(const struct udp_group_way *way,
 }
 
 static int udp_group_fast_member(struct udp_group_fast *f,
-				 struct udp_group_way *way,
-				 struct udp_group_member *m)
+				 struct udp_group_way *way, u32 i)
 {
+	struct udp_group_member *m = f->members[i];
 	const struct udp_group_path *path = rcu_dereference(m->path);
 	struct sk_buff *skb;
 
 	if (unlikely(path != way->path) && !udp_group_way_init(f, way, path))
-		return UDP_GROUP_GONE;
+		return UDP_GROUP_LEFT;
+	/* Whoever has no memory without waiting gets it on the true path */
+	if (!udp_group_refill(f, f->n - i, GFP_NOWAIT | __GFP_NOWARN))
+		return UDP_GROUP_LEFT;
 
 	skb = f->skbs[--f->nr_skbs];
 	udp_group_build(f, way, m, skb);
@@ -487,14 +554,14 @@ static int udp_group_fast_member(struct udp_group_fast *f,
 	return ip_local_out(sock_net(f->s->sk), f->s->sk, skb);
 }
 
-/* The members that were collected; those whose path was taken away meanwhile
- * are sent to at the end, each as sendto() would.
+/* The members that were collected. One whose path was taken away meanwhile is
+ * sent to at the end, as sendto() would.
  */
 static void udp_group_transmit(struct udp_group_fast *f)
 {
 	struct net *net = sock_net(f->s->sk);
 	struct udp_group_way way = {};
-	u32 i, gone = 0;
+	u32 i, left = 0;
 
 	f->nr_direct = 0;
 
@@ -504,8 +571,8 @@ static void udp_group_transmit(struct udp_group_fast *f)
 	xmit_batch_begin(&f->batch, f->s->sk);
 	for (i = 0; i < f->n; i++) {
 		f->batch.result = &f->result[i];
-		f->result[i] = udp_group_fast_member(f, &way, f->members[i]);
-		gone += f->result[i] == UDP_GROUP_GONE;
+		f->result[i] = udp_group_fast_member(f, &way, i);
+		left += f->result[i] == UDP_GROUP_LEFT;
 	}
 	xmit_batch_end(&f->batch);
 	rcu_read_unlock();
@@ -515,9 +582,9 @@ static void udp_group_transmit(struct udp_group_fast *f)
 	IP_ADD_STATS(net, IPSTATS_MIB_OUTOCTETS,
 		     f->nr_direct * (UDP_GROUP_HEADERS + f->s->len));
 
-	if (unlikely(gone)) {
-		udp_group_payload_unhold(&f->payload, gone);
-		udp_group_unreserve(f->s->sk, gone, f->truesize);
+	if (unlikely(left)) {
+		udp_group_payload_unhold(&f->payload, left);
+		udp_group_unreserve(f->s->sk, left, f->truesize);
 	}
 }
 
@@ -530,20 +597,23 @@ static void udp_group_count_batch(struct udp_group_fast *f)
 		struct udp_group_member *m = f->members[i];
 		int err = f->result[i];
 
-		if (unlikely(err == UDP_GROUP_GONE)) {
+		if (unlikely(err == UDP_GROUP_LEFT)) {
 			udp_group_count(f->s, m, udp_group_send_true(f->s, m));
 			continue;
 		}
-		if (err > 0)
+		if (unlikely(err > 0))
 			err = net_xmit_errno(err);
-		if (likely(!err))
+		if (likely(!err)) {
+			atomic64_inc(&m->sent);
 			sent++;
-		else
-			failed++;
+			continue;
+		}
+		failed++;
 		drops += err == -ENOBUFS;
 		udp_group_count(f->s, m, err);
 	}
 
+	f->s->sum.sent += sent;
 	f->s->fast += sent + failed;
 	SNMP_ADD_STATS(net->mib.udp_statistics, UDP_MIB_OUTDATAGRAMS, sent);
 	if (unlikely(failed)) {
@@ -570,9 +640,7 @@ u32 udp_group_fast_send(struct udp_group_fast *f, u32 slot)
 	struct udp_group_send *s = f->s;
 	u32 room;
 
-	if (!udp_group_refill(f, s->t->slots - slot))
-		return slot;
-	room = udp_group_reserve(s->sk, min(f->nr_skbs, s->t->slots - slot),
+	room = udp_group_reserve(s->sk, min(UDP_GROUP_BATCH, s->t->slots - slot),
 				 f->truesize);
 
 	/* A path is checked once in a batch */

@@ -177,10 +177,10 @@ static void expect_same(struct kunit *test, struct sk_buff *one,
 
 	KUNIT_EXPECT_EQ(test, one->mark, group->mark);
 	KUNIT_EXPECT_EQ(test, one->priority, group->priority);
-	KUNIT_EXPECT_EQ(test, one->ip_summed, group->ip_summed);
+	KUNIT_EXPECT_TRUE(test, one->ip_summed == group->ip_summed);
 	KUNIT_EXPECT_EQ(test, one->protocol, group->protocol);
-	KUNIT_EXPECT_EQ(test, one->ignore_df, group->ignore_df);
-	KUNIT_EXPECT_EQ(test, one->tstamp_type, group->tstamp_type);
+	KUNIT_EXPECT_TRUE(test, one->ignore_df == group->ignore_df);
+	KUNIT_EXPECT_TRUE(test, one->tstamp_type == group->tstamp_type);
 	if (one->ip_summed == CHECKSUM_PARTIAL) {
 		KUNIT_EXPECT_EQ(test, skb_checksum_start_offset(one),
 				skb_checksum_start_offset(group));

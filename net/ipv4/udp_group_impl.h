@@ -17,8 +17,11 @@
 #define _UDP_GROUP_IMPL_H
 
 #include <linux/atomic.h>
+#include <linux/ip.h>
 #include <linux/refcount.h>
+#include <linux/skbuff.h>
 #include <linux/spinlock.h>
+#include <linux/udp.h>
 #include <net/flow.h>
 #include <net/ip.h>
 #include <net/udp_group.h>
@@ -203,24 +206,40 @@ struct udp_group_send {
 	u32				fast;
 };
 
+struct udp_group_headers {
+	struct iphdr	ip;
+	struct udphdr	udp;
+} __packed __aligned(4);
+
+/* Data that are longer are never copied: no small head has room for them. What
+ * is copied is copied in steps: behind it there must be room for the rest of one.
+ */
+#define UDP_GROUP_COPY_STEP	64
+#define UDP_GROUP_COPY_MAX	(384 - sizeof(struct udp_group_headers))
+
 /**
- * struct udp_group_payload - the data of a send, for all its datagrams
- * @len: length
+ * struct udp_group_payload - what goes into all datagrams of a send
+ * @len: length of the data
  * @is_summed: @csum is there
  * @csum: sum of the data
- * @nr_frags: number of @frags, 0 if the data are in @copy
+ * @nr_frags: number of @frags, 0 if the data are copied
+ * @linear_len: length of @linear, or of the headers alone
+ * @linear: what each datagram has a copy of
+ * @linear.headers: headers, but for what is the member's
+ * @linear.data: the data, unless they are in @frags
  * @frags: the data, in pages that datagrams share
- * @copy: the data, for each datagram to have its own
  */
 struct udp_group_payload {
-	size_t			len;
-	bool			is_summed;
-	__wsum			csum;
-	unsigned int		nr_frags;
-	union {
-		skb_frag_t	frags[MAX_SKB_FRAGS];
-		char		copy[MAX_SKB_FRAGS * sizeof(skb_frag_t)];
-	};
+	size_t				len;
+	bool				is_summed;
+	__wsum				csum;
+	unsigned int			nr_frags;
+	unsigned int			linear_len;
+	struct {
+		struct udp_group_headers headers;
+		char			data[UDP_GROUP_COPY_MAX];
+	} linear;
+	skb_frag_t			frags[MAX_SKB_FRAGS];
 };
 
 /* udp_group_payload.c */
@@ -246,6 +265,7 @@ struct udp_group_fast *udp_group_fast_begin(struct udp_group_send *s,
 					    const struct ipcm_cookie *ipc);
 u32 udp_group_fast_send(struct udp_group_fast *f, u32 slot);
 void udp_group_fast_end(struct udp_group_fast *f);
+void udp_group_fast_exit(void);
 
 /* udp_group_path.c */
 u32 udp_group_flow_get(struct udp_group_sock *gs, const struct flowi4 *fl4);

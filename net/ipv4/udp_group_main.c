@@ -50,6 +50,7 @@ static int __init udp_group_init(void)
 static void __exit udp_group_exit(void)
 {
 	udp_group_unregister(&udp_group_ops);
+	udp_group_fast_exit();
 }
 
 module_init(udp_group_init);

@@ -21,13 +21,27 @@
 #include <net/sock.h>
 #include "udp_group_impl.h"
 
+/* Filled in whole, with padding of zeros: see udp_group_init_flow() */
+static bool udp_group_flow_differs(const struct flowi4 *a,
+				   const struct flowi4 *b)
+{
+	const u64 *x = (const u64 *)a, *y = (const u64 *)b;
+	u64 diff = 0;
+	int i;
+
+	BUILD_BUG_ON(sizeof(*a) % sizeof(*x));
+	for (i = 0; i < sizeof(*a) / sizeof(*x); i++)
+		diff |= x[i] ^ y[i];
+	return diff;
+}
+
 /* The number of a flow. It is the group's from now on. */
 u32 udp_group_flow_get(struct udp_group_sock *gs, const struct flowi4 *fl4)
 {
 	u32 flow;
 
 	spin_lock_bh(&gs->lock);
-	if (!gs->flow || memcmp(&gs->fl4, fl4, sizeof(*fl4))) {
+	if (!gs->flow || udp_group_flow_differs(&gs->fl4, fl4)) {
 		gs->fl4 = *fl4;
 		if (!++gs->flow)	/* 0 is no flow */
 			gs->flow = 1;

@@ -63,9 +63,11 @@ int udp_group_payload_init(struct udp_group_payload *p, struct sock *sk,
 	p->nr_frags = 0;
 	p->is_summed = false;
 
-	if (len > min(room, sizeof(p->copy)))
+	p->linear_len = sizeof(p->linear.headers);
+	if (len > min(room, sizeof(p->linear.data)))
 		return udp_group_payload_copy_pages(p, sk, from);
-	return copy_from_iter(p->copy, len, from) == len ? 0 : -EFAULT;
+	p->linear_len += len;
+	return copy_from_iter(p->linear.data, len, from) == len ? 0 : -EFAULT;
 }
 
 void udp_group_payload_free(struct udp_group_payload *p)
@@ -85,7 +87,7 @@ __wsum udp_group_payload_csum(struct udp_group_payload *p)
 		return p->csum;
 
 	if (!p->nr_frags)
-		p->csum = csum_partial(p->copy, p->len, 0);
+		p->csum = csum_partial(p->linear.data, p->len, 0);
 	else
 		p->csum = 0;
 	for (i = 0; i < p->nr_frags; i++) {
@@ -118,16 +120,11 @@ void udp_group_payload_unhold(struct udp_group_payload *p, unsigned int n)
 		page_ref_sub(skb_frag_page(&p->frags[i]), n);
 }
 
-/* Put the data into a datagram; truesize is what each will be charged with. */
+/* Give a datagram its share of the pages. It is charged with all of them. */
 void udp_group_payload_share(const struct udp_group_payload *p,
 			     struct sk_buff *skb)
 {
 	struct skb_shared_info *shinfo = skb_shinfo(skb);
-
-	if (!p->nr_frags) {
-		skb_put_data(skb, p->copy, p->len);
-		return;
-	}
 
 	memcpy(shinfo->frags, p->frags, p->nr_frags * sizeof(p->frags[0]));
 	shinfo->nr_frags = p->nr_frags;

@@ -164,7 +164,7 @@ TEST_F(Wire, TracepointsTellOfASend)
         << lines[0];
     ASSERT_TRUE(std::regex_match(lines[1], end,
                                  std::regex("udp_group_send_end: skaddr=(\\S+) generation=2 "
-                                            "passed=3 sent=2 failed=1 unreached=0 err=0")))
+                                            "passed=3 fast=2 sent=2 failed=1 unreached=0 err=0")))
         << lines[1];
     EXPECT_EQ(begin[1], end[1]);
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A model of data caches: set associative, 64-byte lines, least recently used
-// goes first, writes allocate. Two levels, the second asked for what the first
-// does not have. No prefetching, no write-back traffic, no other CPU: it says
-// which lines are touched again in time, not how long anything takes.
+// A model of caches: set associative, 64-byte lines, least recently used goes
+// first, writes allocate. A first level each for instructions and data, and a
+// second that is asked for what they do not have. No prefetching, no write-back
+// traffic, no other CPU: it says which lines are touched again in time, not how
+// long anything takes.
 #pragma once
 
 #include <algorithm>

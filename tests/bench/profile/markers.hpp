@@ -15,7 +15,7 @@ namespace markers {
 // a kind, a window.
 constexpr std::array<uint8_t, 4> opcode{0x0f, 0x1f, 0x84, 0x00};
 constexpr uint32_t magic = 0x6763'0000;
-constexpr unsigned windows = 64;
+constexpr unsigned windows = 128;
 
 enum class Kind : uint8_t { warm = 1, begin = 2, end = 3 };
 

@@ -47,6 +47,8 @@ qemu_plugin_insn *qemu_plugin_tb_get_insn(const qemu_plugin_tb *, size_t index);
 const void *qemu_plugin_insn_data(const qemu_plugin_insn *);
 size_t qemu_plugin_insn_size(const qemu_plugin_insn *);
 uint64_t qemu_plugin_insn_vaddr(const qemu_plugin_insn *);
+void qemu_plugin_register_vcpu_tb_exec_cb(qemu_plugin_tb *, qemu_plugin_exec_cb,
+                                          qemu_plugin_cb_flags, void *data);
 void qemu_plugin_register_vcpu_insn_exec_cb(qemu_plugin_insn *, qemu_plugin_exec_cb,
                                             qemu_plugin_cb_flags, void *data);
 void qemu_plugin_register_vcpu_insn_exec_inline(qemu_plugin_insn *, qemu_plugin_op, void *counter,
@@ -54,7 +56,6 @@ void qemu_plugin_register_vcpu_insn_exec_inline(qemu_plugin_insn *, qemu_plugin_
 void qemu_plugin_register_vcpu_mem_cb(qemu_plugin_insn *, qemu_plugin_mem_cb, qemu_plugin_cb_flags,
                                       qemu_plugin_mem_rw, void *data);
 unsigned qemu_plugin_mem_size_shift(qemu_plugin_meminfo_t);
-bool qemu_plugin_mem_is_store(qemu_plugin_meminfo_t);
 qemu_plugin_hwaddr *qemu_plugin_get_hwaddr(qemu_plugin_meminfo_t, uint64_t vaddr);
 bool qemu_plugin_hwaddr_is_io(const qemu_plugin_hwaddr *);
 uint64_t qemu_plugin_hwaddr_phys_addr(const qemu_plugin_hwaddr *);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Sends between marks that the plugin sees, for each way of sending:
 //
-//   slice DEVICE FIRST-MEMBER MEMBERS BYTES WARM SENDS FIRST-WINDOW WAY...
+//   slice DEVICE FIRST-MEMBER MEMBERS BYTES WARM SENDS ROUNDS FIRST-WINDOW WAY
 //
-// A line on standard output for each way says what its window was: window, way,
-// members, bytes, sends, the guest's clock over the sends (with -icount shift=0
-// a nanosecond is an instruction), packets the device transmitted, packets due.
-// It fails if these differ.
+// Each round is a window, numbered from FIRST-WINDOW on. A line on standard
+// output for each says what it was: window, way, members, bytes, sends, the
+// guest's clock over the sends (with -icount shift=0 a nanosecond is an
+// instruction), packets the device transmitted, packets due. It fails if these
+// differ.
 
 #include "../ways.hpp"
 #include "markers.hpp"
@@ -62,38 +63,37 @@ void allow_files(size_t files)
 
 int main(int argc, char **argv)
 try {
-    if (argc < 9) {
-        fprintf(stderr, "usage: slice DEVICE FIRST-MEMBER MEMBERS BYTES WARM SENDS FIRST-WINDOW "
-                        "WAY...\n");
+    if (argc != 10) {
+        fprintf(stderr, "usage: slice DEVICE FIRST-MEMBER MEMBERS BYTES WARM SENDS ROUNDS "
+                        "FIRST-WINDOW WAY\n");
         return 2;
     }
-    const std::string device = argv[1];
+    const std::string device = argv[1], name = argv[9];
     const auto members = addresses(argv[2], static_cast<size_t>(atoi(argv[3])));
     const std::vector<char> data(static_cast<size_t>(atoi(argv[4])), 'x');
-    const int warm = atoi(argv[5]), sends = atoi(argv[6]);
-    auto window = static_cast<unsigned>(atoi(argv[7]));
+    const int warm = atoi(argv[5]), sends = atoi(argv[6]), rounds = atoi(argv[7]);
+    const auto first = static_cast<unsigned>(atoi(argv[8]));
+    const uint64_t due = members.size() * static_cast<uint64_t>(sends);
     allow_files(members.size() + 64);
 
+    auto way = ways::make(name, members, 64 << 20);
+    markers::warm();
+    for (int i = 0; i < warm; i++)
+        way->send(data);
+
     int rc = 0;
-    for (std::string name : std::span(argv + 8, argv + argc)) {
-        auto way = ways::make(name, members, 64 << 20);
-        markers::warm();
-        for (int i = 0; i < warm; i++)
-            way->send(data);
+    for (unsigned window = first; window < first + static_cast<unsigned>(rounds); window++) {
         const uint64_t before = transmitted(device), start = now();
         markers::measure(window, [&] {
             for (int i = 0; i < sends; i++)
                 way->send(data);
         });
         const uint64_t took = now() - start, packets = transmitted(device) - before;
-        const uint64_t due = members.size() * static_cast<uint64_t>(sends);
         printf("%u %s %zu %zu %d %llu %llu %llu\n", window, name.c_str(), members.size(),
                data.size(), sends, static_cast<unsigned long long>(took),
                static_cast<unsigned long long>(packets), static_cast<unsigned long long>(due));
-        fflush(stdout);
         if (packets != due)
             rc = 1;
-        window++;
     }
     return rc;
 } catch (const std::exception &e) {

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstring>
+#include <stdexcept>
 #include <system_error>
 
 namespace {
@@ -40,8 +41,9 @@ void lock_incl()
                  : [counter] "+m"(counter)
                  : WINDOW(1)
                  : "rcx", "cc", "memory");
-    if (counter == 1000)
-        puts("1 lock-incl executed=3001 locked=1000");
+    if (counter != 1000)
+        throw std::logic_error("the loop is not what it should be");
+    puts("1 lock-incl executed=3001 locked=1000");
 }
 
 // Six of the ten in the loop lock: those with LOCK, and XCHG with memory.
@@ -86,7 +88,8 @@ void walk(const std::byte *start, size_t size, size_t stride, size_t rounds)
 // never misses once it is there; one that does not, walked in order, always does.
 void walks()
 {
-    constexpr size_t large = 4 << 20, middle = 256 << 10, small = 16 << 10, line = 64;
+    constexpr size_t large = 2 << 20, middle = 384 << 10, nearly = 36 << 10, small = 24 << 10,
+                     line = 64;
     auto *memory = static_cast<std::byte *>(mmap(
         nullptr, large, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0));
     if (memory == MAP_FAILED)
@@ -115,12 +118,18 @@ void walks()
     markers::warm();
     touch(memory, middle);
     walk<5>(memory, middle, line, 2);
-    say(5, "larger-than-l1", middle / line, 2, 2 * middle / line, 0);
+    say(5, "fits-l2", middle / line, 2, 2 * middle / line, 0);
+
+    // nine lines for the eight ways of each set
+    markers::warm();
+    touch(memory, nearly);
+    walk<6>(memory, nearly, line, 50);
+    say(6, "larger-than-l1", nearly / line, 50, 50 * nearly / line, 0);
 
     markers::warm();
     touch(memory, small);
-    walk<6>(memory, small, line, 100);
-    say(6, "fits", small / line, 100, 0, 0);
+    walk<7>(memory, small, line, 100);
+    say(7, "fits-l1", small / line, 100, 0, 0);
 }
 
 // A run of code as long as 2,048 lines, twice: the second time it is in the
@@ -135,10 +144,10 @@ void straight_code()
                  "ret\n"
                  "2: nopl %c[warm](%%rax,%%rax,1)\n"
                  "sub $128, %%rsp\n"
-                 "call 1b\n" BEGIN "call 1b\n" END "add $128, %%rsp\n" ::WINDOW(7),
+                 "call 1b\n" BEGIN "call 1b\n" END "add $128, %%rsp\n" ::WINDOW(8),
                  [warm] "i"(markers::displacement(markers::Kind::warm, 0))
                  : "memory");
-    printf("7 code executed=%d locked=0 l1i_misses=2048..2060 fetches=2048..2060 l2_misses=0..4\n",
+    printf("8 code executed=%d locked=0 l1i_misses=2048..2060 fetches=2048..2060 l2_misses=0..4\n",
            2048 * 8 + 2);
 }
 

@@ -214,7 +214,7 @@ def known(kernel, run):
             print(f"{'passed' if good else 'FAILED'}  {name}: {want}, counted {user[column]}")
     cases = len(lines_of(run, "windows"))
     print(f"{cases} programs with known counts, {failed} counts wrong\n")
-    if failed or cases != 8:
+    if failed or not cases:
         sys.exit("the plugin does not count what it should")
 
 

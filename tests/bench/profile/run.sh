@@ -90,6 +90,7 @@ functions) [ $# -ge 4 ] || die "usage: run.sh functions WAY[,WAY...] MEMBERS BYT
 *) die "usage: run.sh [all|test|slices|cache|functions ...]" ;;
 esac
 command="tests/bench/profile/run.sh ${*:-all}"
+[ -z "${WAYS:-}" ] || command="WAYS='$WAYS' $command"
 need build-essential python3 qemu-system-x86
 
 # $kernel has System.map, and root/ for its modules.
@@ -105,7 +106,12 @@ make -s -C "$here" OUT="$out"
 make -s -C "$REPO/tests/bench" OUT="$out" "$out/count"
 
 case ${1:-all} in
-all) run_test && run_slices && run_cache ;;
+all)
+	# not joined by &&, which would let a command inside of them fail
+	run_test
+	run_slices
+	run_cache
+	;;
 functions)
 	IFS=, read -ra ways <<<"$2"
 	for way in "${ways[@]}"; do add_slice 10.64.0.2 "$3" "$4" 5 20 5 "$way"; done

@@ -21,6 +21,7 @@ window that cannot be trusted ends the program.
 
 import bisect
 import fnmatch
+import functools
 import json
 import pathlib
 import sys
@@ -76,6 +77,7 @@ class Layers:
                         sys.exit(f"{path}: {word} is in two layers")
         self.names.append(OTHER)
 
+    @functools.cache
     def of(self, function):
         name = function if function.startswith("(") else function.split(".")[0]
         if name in self.exact:

@@ -1,14 +1,21 @@
 #!/usr/bin/env bash
-# Builds the patched kernel and the modules: build.sh demo|debug|bench
+# Builds the patched kernel and the modules: build.sh demo|debug|bench|um
 # A+B is config A with the fragment B on top, bench+plain for instance.
-# The last line printed is the path of the bzImage.
+# The last line printed is the path of the bzImage; of um, that of the program.
 . "$(dirname "$0")/common.sh"
 
-config=${1:?usage: build.sh demo|debug|bench}
+config=${1:?usage: build.sh demo|debug|bench|um}
 configs=$REPO/kernel/configs
 obj=$CACHE/build/$KVER-$config
 
 fragments=("$configs/base.config")
+image=arch/x86/boot/bzImage goals=(bzImage modules)
+case $config in um | um+*)
+	# User-Mode Linux is no PC, which base.config is for, and needs no modules.
+	export ARCH=um
+	fragments=() image=linux goals=(linux)
+	;;
+esac
 IFS=+ read -ra names <<<"$config"
 for name in "${names[@]}"; do
 	fragments+=("$configs/$name.config")
@@ -41,9 +48,9 @@ if ! cmp -s "$obj/wanted.config.new" "$obj/wanted.config" ||
 fi
 
 quiet "$obj/build.log" "building Linux $KVER, config $config, on $JOBS cores" \
-	kmake -j"$JOBS" bzImage modules
-quiet "$obj/install.log" "installing its modules and headers" \
+	kmake -j"$JOBS" "${goals[@]}"
+[ "$image" = linux ] || quiet "$obj/install.log" "installing its modules and headers" \
 	sh -ec 'make -s -C "$1" O="$2" INSTALL_MOD_PATH="$2/root" modules_install
 		make -s -C "$1" O="$2" INSTALL_HDR_PATH="$2/usr" headers_install' sh "$TREE" "$obj"
 
-echo "$obj/arch/x86/boot/bzImage"
+echo "$obj/$image"

@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Makes um.json and the table of what the guest left: report.py RESULTS JSON
+
+Fails if a device missed datagrams or an aim is missed."""
+
+import json
+import statistics
+import sys
+
+results, path = sys.argv[1:]
+rows = json.loads("[" + open(f"{results}/rows").read() + "]")
+by_way = {row["way"]: row["rounds"] for row in rows}
+
+
+def ratio(way, other):
+    """Of each round, so that what the machine did meanwhile is in both."""
+    each = [a / b for a, b in zip(by_way[way], by_way[other], strict=True)]
+    return statistics.median(each), min(each), max(each)
+
+
+aims = []
+for text, over, under, holds in (
+        ("sendmmsg / group, at least 3", "sendmmsg", "group", lambda r: r >= 3),
+        ("group / pktgen burst 1, at most 1.8", "group", "pktgen", lambda r: r <= 1.8)):
+    value, low, high = ratio(over, under)
+    aims.append({"aim": text, "value": round(value, 3), "lowest": round(low, 3),
+                 "highest": round(high, 3), "met": holds(value)})
+
+with open(path, "w") as out:
+    json.dump({"experiment": "native speed", "command": "tests/bench/um/run.sh",
+               "kernel": open(f"{results}/kernel").read().strip(),
+               "empty system call, ns": round(float(open(f"{results}/empty_call").read())),
+               "rows": rows, "aims": aims}, out, indent=1)
+    out.write("\n")
+
+print(f"""
+Wall clock for one datagram to one member, inside the kernel. User-Mode Linux,
+dummy device, {rows[0]["members"]:,} members behind one gateway, {rows[0]["bytes"]} bytes, median of
+{len(rows[0]["rounds"])} interleaved rounds. Only the ratios say anything about another machine.
+
+  {"way":20} {"ns a member":>12} {"lowest":>8} {"highest":>8}  how""")
+for row in rows:
+    print(f"  {row['way']:20} {row['value']:12.0f} {min(row['rounds']):8.0f} "
+          f"{max(row['rounds']):8.0f}  {row['method']}")
+print()
+for aim in aims:
+    print(f"  {'met' if aim['met'] else 'MISSED':6}  {aim['aim']}: {aim['value']:.2f} "
+          f"({aim['lowest']:.2f} to {aim['highest']:.2f})")
+
+missed = [row["way"] for row in rows if row["packets"] != row["due"]]
+for way in missed:
+    print(f"  the device missed datagrams: {way}")
+sys.exit(bool(missed) or not all(aim["met"] for aim in aims))

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <iterator>
 #include <map>
 #include <stdexcept>
 
@@ -65,9 +66,11 @@ findings find(const options &o)
         limits[way] =
             std::min<uint64_t>(way == "group" ? most_in_group : most_members(way), b.where.size());
         std::vector<size_t> sizes;
-        for (size_t n : o.sizes)
-            if (n <= limits[way])
-                sizes.push_back(n);
+        std::copy_if(o.sizes.begin(), o.sizes.end(), std::back_inserter(sizes),
+                     [&](size_t n) { return n <= limits[way]; });
+        if (sizes.empty() || sizes.front() == sizes.back())
+            throw std::invalid_argument(way + " can have " + std::to_string(limits[way]) +
+                                        " members here: too few for the sizes of --points");
         for (size_t bytes : o.bytes)
             found.calibrations.push_back(b.calibrate(way, bytes, sizes));
     }

@@ -6,12 +6,15 @@
 
 #include <groupcast/groupcast.hpp>
 
+#include <ifaddrs.h>
 #include <net/if.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <limits>
+#include <memory>
 #include <stdexcept>
 #include <system_error>
 
@@ -38,7 +41,32 @@ void enter_own_namespace()
         throw std::system_error(errno, std::system_category(), "a network namespace");
 }
 
+// This machine's own addresses, in host order.
+std::vector<uint32_t> own_addresses()
+{
+    ifaddrs *list = nullptr;
+    if (getifaddrs(&list) != 0)
+        throw std::system_error(errno, std::system_category(), "getifaddrs");
+    std::unique_ptr<ifaddrs, decltype(&freeifaddrs)> owner(list, freeifaddrs);
+    std::vector<uint32_t> own;
+    for (const auto *i = list; i; i = i->ifa_next)
+        if (i->ifa_addr && i->ifa_addr->sa_family == AF_INET)
+            own.push_back(
+                ntohl(reinterpret_cast<const sockaddr_in *>(i->ifa_addr)->sin_addr.s_addr));
+    return own;
+}
+
 } // namespace
+
+network::network(std::string device, uint32_t first, uint32_t size, bool is_private)
+    : device_(std::move(device)), first_(first), size_(size), own_(own_addresses()),
+      private_(is_private)
+{
+    std::erase_if(own_, [&](uint32_t a) { return a - first >= size; });
+    std::sort(own_.begin(), own_.end());
+    own_.erase(std::unique(own_.begin(), own_.end()), own_.end());
+    size_ -= static_cast<uint32_t>(own_.size());
+}
 
 network network::private_one()
 {
@@ -77,11 +105,16 @@ std::vector<sockaddr_in> network::members(size_t n, uint16_t port) const
 {
     if (n > size_)
         throw std::invalid_argument("the network has no " + std::to_string(n) + " addresses");
-    std::vector<sockaddr_in> addrs(n);
-    for (size_t i = 0; i < n; i++) {
-        addrs[i].sin_family = AF_INET;
-        addrs[i].sin_port = htons(port);
-        addrs[i].sin_addr.s_addr = htonl(first_ + static_cast<uint32_t>(i));
+    std::vector<sockaddr_in> addrs;
+    addrs.reserve(n);
+    for (uint32_t a = first_; addrs.size() < n; a++) {
+        if (std::binary_search(own_.begin(), own_.end(), a))
+            continue;
+        sockaddr_in addr{};
+        addr.sin_family = AF_INET;
+        addr.sin_port = htons(port);
+        addr.sin_addr.s_addr = htonl(a);
+        addrs.push_back(addr);
     }
     return addrs;
 }

@@ -21,18 +21,18 @@ public:
     const std::string &device() const { return device_; }
     bool is_private() const { return private_; }
     uint32_t size() const { return size_; }
-    // The first n addresses; throws if there are fewer.
+    // The first n addresses, without this machine's own; throws if there are
+    // fewer.
     std::vector<sockaddr_in> members(size_t n, uint16_t port) const;
     // What the device has sent.
     uint64_t transmitted() const;
 
 private:
-    network(std::string device, uint32_t first, uint32_t size, bool is_private)
-        : device_(std::move(device)), first_(first), size_(size), private_(is_private)
-    {}
+    network(std::string device, uint32_t first, uint32_t size, bool is_private);
 
     std::string device_;
-    uint32_t first_, size_;
+    uint32_t first_, size_; // size_ does not count own_
+    std::vector<uint32_t> own_;
     bool private_;
 };
 

@@ -57,9 +57,10 @@ double findings::worst_error() const
 
 void print_table(std::ostream &out, const findings &found)
 {
-    out << "The time of one send to N members, measured on " << found.device
-        << " and fitted by fixed + per member * N:\n\n"
-        << "  way        bytes        fixed   per member   worst error of the fit\n";
+    if (!found.calibrations.empty())
+        out << "The time of one send to N members, measured on " << found.device
+            << " and fitted by fixed + per member * N:\n\n"
+            << "  way        bytes        fixed   per member   worst error of the fit\n";
     for (const auto &c : found.calibrations) {
         out << "  " << std::left << std::setw(10) << c.way << std::right << std::setw(6) << c.bytes
             << std::setw(13) << duration(c.line.fixed) << std::setw(13)

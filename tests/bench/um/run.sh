@@ -25,6 +25,13 @@ make -s -C "$here" OUT="$out"
 echo "${MEMBERS:-65536} ${BYTES:-100} ${ROUNDS:-21}" >"$out/native.args"
 "$REPO/tests/qemu/initramfs.sh" "$out/native.gz" /nonexistent "$here/guest.sh" \
 	"$out/native=/bin/native" "$out/native.args=/native.args"
-"$here/boot.sh" "$linux" "$out/native.gz" "$out/native.out" 900
 
-"$here/report.py" "$out/native.out/results" "$results/um.json"
+# A run that something else disturbed is void (3), and another is made.
+for try in 1 2 3; do
+	rc=0
+	"$here/boot.sh" "$linux" "$out/native.gz" "$out/native.out" 900
+	"$here/report.py" "$out/native.out/results" "$results/um.json" || rc=$?
+	[ "$rc" = 3 ] || break
+	say "run $try of at most 3 was disturbed"
+done
+exit "$rc"

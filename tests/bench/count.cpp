@@ -8,33 +8,12 @@
 // members are addresses behind DEVICE, 10.64.0.2 and on. A row counts only if
 // the device transmitted members x sends packets.
 
+#include "device.hpp"
+#include "figures.hpp"
 #include "ways.hpp"
-
-#include <ctime>
 
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
-
-namespace {
-
-uint64_t now()
-{
-    timespec t{};
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(t.tv_nsec);
-}
-
-uint64_t transmitted(const std::string &device)
-{
-    std::ifstream in("/sys/class/net/" + device + "/statistics/tx_packets");
-    uint64_t n = 0;
-    if (!(in >> n))
-        throw std::runtime_error("no device " + device);
-    return n;
-}
-
-} // namespace
 
 int main(int argc, char **argv)
 try {
@@ -42,7 +21,7 @@ try {
         fprintf(stderr, "usage: count DEVICE MEMBERS BYTES [WAY...]\n");
         return 2;
     }
-    const std::string device = argv[1];
+    const Device device(argv[1]);
     const auto members = static_cast<size_t>(atoi(argv[2]));
     const std::vector<char> data(static_cast<size_t>(atoi(argv[3])), 'x');
     constexpr int warm = 5, rounds = 15, sends = 20;
@@ -63,22 +42,20 @@ try {
         auto way = ways::make(name, addrs, 64 << 20);
         for (int i = 0; i < warm; i++)
             way->send(data);
-        uint64_t packets = transmitted(device);
-        std::vector<uint64_t> took;
+        uint64_t packets = device.tx_packets();
+        std::vector<double> took;
         for (int round = 0; round < rounds; round++) {
             uint64_t start = now();
             for (int i = 0; i < sends; i++)
                 way->send(data);
-            took.push_back(now() - start);
+            took.push_back(static_cast<double>(now() - start));
         }
-        packets = transmitted(device) - packets;
-        // the median: what the kernel does once in a while is in a few rounds
-        std::nth_element(took.begin(), took.begin() + rounds / 2, took.end());
+        packets = device.tx_packets() - packets;
         size_t due = members * rounds * sends;
         bool complete = packets == due;
         // the fields: way, members, bytes, instructions a member, packets, due
         printf("%s %zu %zu %.0f %llu %zu\n", std::string(name).c_str(), members, data.size(),
-               static_cast<double>(took[rounds / 2]) / static_cast<double>(members * sends),
+               median(took) / static_cast<double>(members * sends),
                static_cast<unsigned long long>(packets), due);
         if (!complete)
             rc = 1;

@@ -1,0 +1,24 @@
+# shellcheck shell=sh
+# The emulated cards, by the clock: only ratios inside this run mean anything.
+# A queue holds 1000 packets: with no more at a time none is dropped.
+. /net.sh
+
+members=1,4,16,64,100,256,1024,4096
+sockets=connected,sendto,sendmmsg,sendmmsg-batched,io_uring,group
+limits=pktgen-1,pktgen-64
+
+curves() {
+	measure "$1" clock=wall ways=$sockets,af_xdp,$limits rounds=10 datagrams=1000 repeats=4 variant=interleaved &&
+		measure "$1" clock=wall ways=$sockets,af_xdp members=$members bytes=100,1000 rounds=3 \
+			datagrams=1000 &&
+		measure "$1" clock=wall ways=$sockets,af_xdp members=$members change=1 rounds=3 \
+			datagrams=1000 &&
+		measure "$1" clock=wall ways=$sockets members=16,100,1024,4096 sndbuf=default rounds=3 \
+			datagrams=1000
+}
+{
+	name_cards || exit 1
+	for card in e1000 virtio-net; do
+		on_link $card 8192 && curves $card && off_link $card || exit 1
+	done
+} >/results/rows

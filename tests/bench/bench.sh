@@ -28,7 +28,8 @@ bench_programs() { make -s -C "$BENCH" OUT="$OUT" experiments; }
 # bench_initramfs NAME GUEST-SCRIPT
 bench_initramfs() {
 	"$REPO/tests/qemu/initramfs.sh" "$OUT/$1.gz" "$BENCH_KERNEL" "$BENCH/$2" \
-		"$BENCH/guest-net.sh=/net.sh" "$OUT/measure=/bin/measure" "$OUT/count=/bin/count"
+		"$BENCH/guest-net.sh=/net.sh" "$OUT/measure=/bin/measure" "$OUT/count=/bin/count" \
+		"$OUT/table=/bin/table"
 }
 
 # boot_counted NAME GUEST-SCRIPT [QEMU-OPTION...]: the guest's clock counts

@@ -5,11 +5,12 @@
 //
 // Under QEMU's -icount shift=0 a nanosecond of the guest's clock is one
 // instruction, so the clock counts them, and the figure repeats exactly. The
-// members are addresses behind DEVICE, 10.64.0.2 and on. A row counts only if
+// members are addresses behind DEVICE. A row counts only if
 // the device transmitted members x sends packets.
 
 #include "device.hpp"
 #include "figures.hpp"
+#include "members.hpp"
 #include "ways.hpp"
 
 #include <cstdio>
@@ -26,13 +27,7 @@ try {
     const std::vector<char> data(static_cast<size_t>(atoi(argv[3])), 'x');
     constexpr int warm = 5, rounds = 15, sends = 20;
 
-    std::vector<sockaddr_in> addrs(members);
-    for (size_t i = 0; i < members; i++) {
-        addrs[i].sin_family = AF_INET;
-        addrs[i].sin_port = htons(9);
-        addrs[i].sin_addr.s_addr = htonl(0x0a400002 + static_cast<uint32_t>(i));
-    }
-
+    const auto addrs = addresses(first_member, 0, members);
     std::vector<std::string_view> names(argv + 4, argv + argc);
     if (names.empty())
         names = ways::names();

@@ -23,6 +23,8 @@
 // "void" with the reason.
 
 #include "device.hpp"
+#include "drain.hpp"
+#include "members.hpp"
 #include "source.hpp"
 
 #include <sys/resource.h>
@@ -45,7 +47,7 @@ struct Options {
         {"datagrams", "3000"},
         {"repeats", "1"},
         {"change", "0"},
-        {"first", "10.64.0.2"},
+        {"first", first_member},
         {"variant", "plain"},
         {"mark", "0"},
     };
@@ -67,20 +69,6 @@ struct Options {
         return items;
     }
 };
-
-std::vector<sockaddr_in> addresses(const std::string &first, size_t offset, size_t n)
-{
-    in_addr base{};
-    if (inet_pton(AF_INET, first.c_str(), &base) != 1)
-        throw std::invalid_argument("not an address: " + first);
-    std::vector<sockaddr_in> all(n);
-    for (size_t i = 0; i < n; i++) {
-        all[i].sin_family = AF_INET;
-        all[i].sin_port = htons(9);
-        all[i].sin_addr.s_addr = htonl(ntohl(base.s_addr) + static_cast<uint32_t>(offset + i));
-    }
-    return all;
-}
 
 // Text for whoever watches the machine from outside.
 class Marks {
@@ -114,20 +102,6 @@ struct Row {
     std::vector<double> rounds{};
     uint64_t packets = 0, due = 0, hardware = 0, interrupts = 0, failed = 0;
 };
-
-// Waits until the device has transmitted so many, or no more come.
-void drain(const Device &device, uint64_t target)
-{
-    constexpr uint64_t patience = 300'000'000;
-    uint64_t last = device.tx_packets(), since = now();
-    while (last < target && now() - since < patience) {
-        uint64_t n = device.tx_packets();
-        if (n != last) {
-            last = n;
-            since = now();
-        }
-    }
-}
 
 class Measurement {
 public:

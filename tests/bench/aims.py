@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""The table of aims, and what the results say of each: aims.py [--only NAME,...]
+
+Reads build/bench/results/*.json. Prints for each aim whether it is met, with the
+figure. An aim whose figure is not there, or is void, is not met. Ends with 1 if
+any is not. --only looks at aims whose results are of these names.
+"""
+
+import argparse
+import json
+import pathlib
+import sys
+
+RESULTS = pathlib.Path(__file__).parents[2] / "build/bench/results"
+
+
+class Missing(Exception):
+    """There is no such figure, or it does not count."""
+
+
+class Results:
+    """What the measurements left."""
+
+    def __init__(self, directory=RESULTS):
+        self.files = {path.stem: json.loads(path.read_text(encoding="utf-8"))
+                      for path in sorted(directory.glob("*.json"))}
+
+    def rows(self, name, **wanted):
+        if name not in self.files:
+            raise Missing(f"{name}.json is not there")
+        return [row for row in self.files[name]["rows"]
+                if all(row.get(key) == value for key, value in wanted.items())]
+
+    def row(self, name, **wanted):
+        found = self.rows(name, **wanted)
+        what = ", ".join(str(value) for value in wanted.values())
+        if not found:
+            raise Missing(f"{name}.json has no row of {what}")
+        if len(found) > 1:
+            raise Missing(f"{name}.json has {len(found)} rows of {what}")
+        row = found[0]
+        for reason in ("void", "not_possible"):
+            if reason in row:
+                raise Missing(f"{what}: {reason.replace('_', ' ')}: {row[reason]}")
+        # What did not come through whole is no figure, whoever measured it.
+        if "due" in row and row.get("packets") != row["due"]:
+            raise Missing(f"{what}: {row.get('packets')} of {row['due']} datagrams")
+        return row
+
+    def value(self, name, **wanted):
+        return self.row(name, **wanted)["value"]
+
+
+class Aim:
+    """One line of the table: a figure, and the limit that it is held to."""
+
+    def __init__(self, result, text, limit, figure, least=False, unit=""):
+        self.result, self.text, self.limit, self.figure = result, text, limit, figure
+        self.least, self.unit = least, unit
+
+    def judge(self, results):
+        """Returns (met, figure or None, what there is to say)."""
+        sign = "at least" if self.least else "at most"
+        try:
+            figure = self.figure(results)
+        except Missing as reason:
+            return False, None, f"no figure: {reason}"
+        met = figure >= self.limit if self.least else figure <= self.limit
+        return met, figure, f"{figure:,.3g} {sign} {self.limit:,g} {self.unit}".rstrip() \
+            if abs(figure) < 100 else f"{figure:,.0f} {sign} {self.limit:,g} {self.unit}".rstrip()
+
+
+def quick(way, size):
+    return lambda results: results.value("quick", way=way, bytes=size, variant="plain")
+
+
+def quick_ratio(other, size):
+    return lambda results: quick(other, size)(results) / quick("group", size)(results)
+
+
+def free(way):
+    """How far the kernel with groups that nobody uses is from one without."""
+    return lambda results: abs(
+        results.value("quick", way=way, bytes=100, variant="with, no group") -
+        results.value("quick", way=way, bytes=100, variant="without"))
+
+
+def spread(variant, most):
+    """By how much the dearest size of group is above the cheapest, per cent."""
+    def figure(results):
+        sizes = sorted({row["members"] for row in results.rows(
+            "scale", way="group", variant=variant)})
+        if not sizes or sizes[-1] != most:
+            raise Missing(f"scale.json does not go to {most:,} members")
+        values = [results.value("scale", way="group", variant=variant, members=n) for n in sizes]
+        return 100 * (max(values) / min(values) - 1)
+    return figure
+
+
+def single(results):
+    return results.value("scale", way="group", members=1, variant="plain") - \
+        results.value("scale", way="sendto", members=1, variant="plain")
+
+
+def doorbells(device):
+    return lambda results: results.value("doorbells", way="group", device=device, members=100,
+                                         sndbuf="large", unit="doorbells/datagram")
+
+
+def card_ratio(device, other):
+    return lambda results: \
+        results.value("cards", way=other, device=device, variant="interleaved") / \
+        results.value("cards", way="group", device=device, variant="interleaved")
+
+
+AIMS = [
+    *(Aim("quick", f"instructions a member, dummy, N = 100, {size} B", 1250, quick("group", size))
+      for size in (100, 1000)),
+    *(Aim("quick", f"instructions under connected sockets, {size} B", 2.8,
+          quick_ratio("connected", size), least=True, unit="times") for size in (100, 1000)),
+    *(Aim("quick", f"instructions under sendmmsg, {size} B", 3.6,
+          quick_ratio("sendmmsg", size), least=True, unit="times") for size in (100, 1000)),
+    *(Aim("quick", f"{way} with the hooks and no group, instructions off", 4, free(way))
+      for way in ("connected", "sendto", "sendmmsg")),
+    Aim("scale", "group from 16 to 65,536 members behind a gateway, spread", 10,
+        spread("gateway", 65536), unit="%"),
+    Aim("scale", "group from 16 to 512 members on the link, spread", 10,
+        spread("on-link", 512), unit="%"),
+    Aim("scale", "a group of one, instructions above sendto", 0, single),
+    Aim("doorbells", "e1000: doorbells a datagram, group of 100", 1 / 16, doorbells("e1000")),
+    Aim("doorbells", "virtio-net: doorbells a datagram, group of 100", 1 / 16,
+        doorbells("virtio-net")),
+    Aim("cards", "e1000: wall clock under connected sockets, N = 100, 100 B", 4,
+        card_ratio("e1000", "connected"), least=True, unit="times"),
+    # The rest is measured by others' programs in this directory.
+]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--only", help="results, separated by commas")
+    only = parser.parse_args().only
+    results = Results()
+    missed = 0
+    for aim in AIMS:
+        if only and aim.result not in only.split(","):
+            continue
+        met, _, text = aim.judge(results)
+        missed += not met
+        print(f"  {'met   ' if met else 'MISSED'}  {aim.text}: {text}")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

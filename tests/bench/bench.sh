@@ -23,6 +23,18 @@ bench_kernel() {
 	export BENCH_KERNEL
 }
 
+# The same kernel without group unicast; BENCH_PLAIN is one that is there.
+plain_kernel() {
+	local bzimage
+	if [ -z "${BENCH_PLAIN:-}" ]; then
+		bzimage=$("$REPO/kernel/scripts/build.sh" bench+plain | tail -n 1)
+		BENCH_PLAIN=${bzimage%/arch/*}
+		ln -sf arch/x86/boot/bzImage "$BENCH_PLAIN/bzImage"
+	fi
+	[ -f "$BENCH_PLAIN/bzImage" ] || die "no kernel in $BENCH_PLAIN"
+	echo "$BENCH_PLAIN"
+}
+
 bench_programs() { make -s -C "$BENCH" OUT="$OUT" experiments; }
 
 # bench_initramfs NAME GUEST-SCRIPT

@@ -5,7 +5,7 @@
 
 count() {
 	measure dummy ways=connected,sendto,sendmmsg,sendmmsg-batched,io_uring,group \
-		bytes=100,1000 "variant=$1"
+		bytes=100,1000 rounds=3 datagrams=1000 "variant=$1"
 }
 {
 	dummy 100 || exit 1

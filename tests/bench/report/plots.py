@@ -57,14 +57,16 @@ def figure_of(row):
     return None if "void" in row or "not_possible" in row else row["value"]
 
 
-def curves(panels, unit, limits=()):
+def curves(panels, unit):
     """Panels side by side, (title, rows) each: a figure over the number of
-    members. Void points are crosses on the axis. limits are rows, too."""
+    members. Void points are crosses on the axis, pktgen is a line across."""
     figure, axes = pyplot.subplots(1, len(panels), figsize=(4.6 * len(panels), 4),
                                    sharey=True, squeeze=False)
     seen = {}
     for axis, (title, rows) in zip(axes[0], panels):
         axis.set_xscale("log", base=4)
+        limits = [row for row in rows if row["way"].startswith("pktgen")]
+        rows = [row for row in rows if row not in limits]
         for way in ORDER:
             points = sorted((row["members"], figure_of(row)) for row in rows
                             if row["way"] == way and figure_of(row) is not None)
@@ -88,7 +90,7 @@ def curves(panels, unit, limits=()):
         axis.minorticks_off()
         axis.set_xlabel("members")
         axis.set_title(title, fontsize=10)
-        axis.set_ylim(bottom=0)
+    axes[0][0].set_ylim(bottom=0)
     axes[0][0].set_ylabel(unit)
     figure.legend(seen.values(), seen.keys(), loc="upper center", ncols=4,
                   bbox_to_anchor=(0.5, 0.0), fontsize=9)

@@ -114,6 +114,24 @@ def card_ratio(device, other):
         results.value("cards", way="group", device=device, variant="interleaved")
 
 
+def native(other):
+    return lambda results: results.value("um", way=other) / results.value("um", way="group")
+
+
+def complete_transfers(results):
+    found = {(row["way"], row["kernel"]) for row in results.rows("iperf")
+             if row["way"].startswith("iperf3") and row["packets"] > 0}
+    return len(found)
+
+
+def worst_error(results):
+    errors = [abs(row["error"]) for row in results.rows("capacity", role="prediction")
+              if row.get("error") is not None]
+    if not errors:
+        raise Missing("capacity.json has no prediction that was checked")
+    return 100 * max(errors)
+
+
 AIMS = [
     *(Aim("quick", f"instructions a member, dummy, N = 100, {size} B", 1250, quick("group", size))
       for size in (100, 1000)),
@@ -133,7 +151,13 @@ AIMS = [
         doorbells("virtio-net")),
     Aim("cards", "e1000: wall clock under connected sockets, N = 100, 100 B", 4,
         card_ratio("e1000", "connected"), least=True, unit="times"),
-    # The rest is measured by others' programs in this directory.
+    Aim("um", "native speed: 65,536 members, under sendmmsg", 3, native("sendmmsg"), least=True,
+        unit="times"),
+    Aim("um", "native speed: 65,536 members, times pktgen with burst 1", 1.8,
+        lambda results: 1 / native("pktgen")(results), unit="times"),
+    Aim("iperf", "iperf3, UDP and TCP, comes through whole on both kernels: transfers", 4,
+        complete_transfers, least=True),
+    Aim("capacity", "the capacity model: largest error", 10, worst_error, unit="%"),
 ]
 
 

@@ -9,11 +9,11 @@ limits=pktgen-1,pktgen-64
 
 curves() {
 	measure "$1" clock=wall ways=$sockets,af_xdp,$limits rounds=10 datagrams=1000 repeats=4 variant=interleaved &&
-		measure "$1" clock=wall ways=$sockets,af_xdp members=$members bytes=100,1000 rounds=3 \
+		measure "$1" clock=wall ways=$sockets,af_xdp members=$members bytes=100,1000 rounds=5 \
 			datagrams=1000 &&
-		measure "$1" clock=wall ways=$sockets,af_xdp members=$members change=1 rounds=3 \
+		measure "$1" clock=wall ways=$sockets,af_xdp members=$members change=1 rounds=5 \
 			datagrams=1000 &&
-		measure "$1" clock=wall ways=$sockets members=16,100,1024,4096 sndbuf=default rounds=3 \
+		measure "$1" clock=wall ways=$sockets members=16,100,1024,4096 sndbuf=default rounds=5 \
 			datagrams=1000
 }
 {

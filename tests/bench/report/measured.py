@@ -9,13 +9,13 @@ def pick(rows, **wanted):
     return [row for row in rows if all(row.get(key) == value for key, value in wanted.items())]
 
 
-def three_panels(rows, name, unit):
+def three_panels(rows, name, unit, log=False):
     """The paper's three micro-benchmarks: two sizes, and a changing group."""
     large = pick(rows, sndbuf="large")
     panels = [("100 bytes", pick(large, bytes=100, changed=False)),
               ("1000 bytes", pick(large, bytes=1000, changed=False)),
               ("100 bytes, a member changed before each send", pick(large, changed=True))]
-    return page_svg(plots.curves(panels, unit), name)
+    return page_svg(plots.curves(panels, unit, log), name)
 
 
 def page_svg(svg, name):
@@ -119,7 +119,7 @@ def cards(results):
         limits = [row for row in pick(rows, device=device, variant="interleaved")
                   if row["way"].startswith("pktgen")]
         out += [interleaved(rows, device),
-                three_panels(mine + limits, device, "ns a member, wall clock"), by_buffer(mine)]
+                three_panels(mine + limits, device, "ns a member, wall clock", log=True), by_buffer(mine)]
     return "".join(out)
 
 

@@ -15,15 +15,21 @@ def slices(results):
         mine = [row for row in pick(rows, bytes=size) if row.get("layer")]
         members = max(row["members"] for row in mine)
         mine = pick(mine, members=members)
+        whole = {row["way"]: row["value"] for row in mine if row["layer"] == "all"}
+        mine = [row for row in mine if row["layer"] != "all"]
         layers = list(dict.fromkeys(row["layer"] for row in mine))
         ways = [way for way in dict.fromkeys(row["way"] for row in mine)]
 
         def value(way, layer, among=mine):
             return sum(row["value"] for row in pick(among, way=way, layer=layer))
 
+        sums = {way: sum(row["value"] for row in pick(mine, way=way)) for way in ways}
+        check = [[page.text(plots.label(way)), page.number(sums[way], 1),
+                  page.number(whole.get(way), 1)] for way in ways]
         out += [f"<h3>{size} bytes, N = {members:,}</h3>",
                 page_svg(plots.stacked(ways, layers, value, "instructions a member"),
-                         f"slices{size}")]
+                         f"slices{size}"),
+                page.table(["way", "sum of the layers", "counted as a whole"], check)]
     return "".join(out)
 
 
@@ -46,6 +52,39 @@ def locked_and_misses(results):
                 f"{key} {value}" for key, value in
                 results.files["cache"].get("model", {}).items())) +
             page.table(["way", "locked instructions", *head], body))
+
+
+def sources(results):
+    """The paper's three, each with its figure."""
+    def both(name, **wanted):
+        return [sum(row["value"] for row in results.rows(name, way=way, **wanted))
+                for way in ("connected", "group")]
+
+    lines = [
+        ("a tight loop: instructions a member, dummy, N = 100, 100 bytes",
+         both("micro", device="dummy", members=100, bytes=100, sndbuf="large", changed=False), 0),
+        *((f"{what} a datagram, {device}, N = 100, 100 bytes",
+           both("doorbells", device=device, members=100, sndbuf="large",
+                unit=f"{what}/datagram"), 4)
+          for what in ("doorbells", "interrupts") for device in ("e1000", "virtio-net")),
+        *((f"cache: modelled {level} misses a member, N = 100",
+           both("cache", members=100, level=level, unit="misses a member"), 3)
+          for level in ("L1i", "L1d", "L2")),
+    ]
+    body = [[page.text(what), page.number(user, digits), page.number(kernel, digits),
+             f"{user / kernel:.2f}" if kernel else ""] for what, (user, kernel), digits in lines]
+    return ("<h2>The paper's three sources of the gain</h2><p>A tight loop in the kernel, fewer "
+            "interrupts, better use of the cache: what is left of each on this kernel.</p>" +
+            page.table(["source", "connected sockets", "group", "times less"], body))
+
+
+def ordinary(results):
+    rows = results.rows("iperf")
+    body = [[page.text(row["way"]), page.text(row["device"]), page.text(row["kernel"]),
+             page.number(row["value"], 1), page.text(row["unit"]),
+             f"{row['packets']:,} of {row['due']:,} {row.get('counts', '')}"] for row in rows]
+    return ("<h2>The ordinary send path</h2>" + page.kind("instructions") +
+            page.table(["what", "device", "kernel", "", "", "came through"], body))
 
 
 def native(results):

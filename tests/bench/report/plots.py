@@ -57,7 +57,7 @@ def figure_of(row):
     return None if "void" in row or "not_possible" in row else row["value"]
 
 
-def curves(panels, unit):
+def curves(panels, unit, log=False):
     """Panels side by side, (title, rows) each: a figure over the number of
     members. Void points are crosses on the axis, pktgen is a line across."""
     figure, axes = pyplot.subplots(1, len(panels), figsize=(4.6 * len(panels), 4),
@@ -90,28 +90,14 @@ def curves(panels, unit):
         axis.minorticks_off()
         axis.set_xlabel("members")
         axis.set_title(title, fontsize=10)
-    axes[0][0].set_ylim(bottom=0)
-    axes[0][0].set_ylabel(unit)
+    if log:
+        axes[0][0].set_yscale("log")
+    else:
+        axes[0][0].set_ylim(bottom=0)
+    axes[0][0].set_ylabel(unit + (", logarithmic" if log else ""))
     figure.legend(seen.values(), seen.keys(), loc="upper center", ncols=4,
                   bbox_to_anchor=(0.5, 0.0), fontsize=9)
     figure.tight_layout()
-    return to_svg(figure)
-
-
-def bars(names, values, unit, mark=None):
-    """A bar a name; what has no figure is said to have none."""
-    figure, axis = pyplot.subplots(figsize=(7.5, 0.42 * len(names) + 0.9))
-    for i, (name, value) in enumerate(zip(names, values)):
-        color = STYLE.get(name, ("#888888", ""))[0]
-        axis.barh(i, value or 0, color=color)
-        axis.text(value or 0, i, f" {value:,.3g}" if value is not None and value < 100 else
-                  f" {value:,.0f}" if value is not None else " no figure", va="center", fontsize=9)
-    axis.set_yticks(range(len(names)), [label(name) for name in names])
-    axis.invert_yaxis()
-    axis.grid(axis="y", visible=False)
-    axis.set_xlabel(unit)
-    if mark is not None:
-        axis.axvline(mark, color="black", linewidth=1, linestyle="--")
     return to_svg(figure)
 
 

@@ -19,7 +19,7 @@ import page  # noqa: E402
 import plots  # noqa: E402
 from aims import AIMS, Missing, Results  # noqa: E402
 from measured import cards, curves, policies, scale, table, void_rows  # noqa: E402
-from others import capacity, locked_and_misses, native, slices  # noqa: E402
+from others import capacity, locked_and_misses, native, ordinary, slices, sources  # noqa: E402
 
 OUT = HERE.parents[2] / "build/bench/report.html"
 FIGURE = HERE.parent / "figures/instructions.svg"
@@ -29,7 +29,7 @@ COMMANDS = {
     "doorbells": "tests/bench/micro.sh", "table": "tests/bench/table.sh",
     "slices": "tests/bench/profile/run.sh", "locked": "tests/bench/profile/run.sh",
     "cache": "tests/bench/profile/run.sh", "um": "tests/bench/um/run.sh",
-    "capacity": "tests/bench/capacity-check.sh",
+    "iperf": "tests/bench/iperf/run.sh", "capacity": "tests/bench/capacity-check.sh",
 }
 
 
@@ -45,9 +45,14 @@ def aims(results):
 
 
 def where_from(results):
-    rows = [[page.text(name), page.text(results.files[name].get("kernel", "?")) if
-             name in results.files else '<span class="missed">MISSING</span>',
-             f"<code>{page.text(command)}</code>"] for name, command in COMMANDS.items()]
+    def kernel(name):
+        if name not in results.files:
+            return '<span class="missed">MISSING</span>'
+        said = results.files[name].get("kernel", "not said")
+        return page.text(", ".join(said.values()) if isinstance(said, dict) else said)
+
+    rows = [[page.text(name), kernel(name), f"<code>{page.text(command)}</code>"]
+            for name, command in COMMANDS.items()]
     return "<h2>Where the figures come from</h2>" + page.table(
         ["result", "kernel", "command"], rows)
 
@@ -70,7 +75,7 @@ def main():
     sections += [page.loud(f"MISSING: {name}.json. It comes from {COMMANDS[name]}.")
                  for name in missing]
     for section in (aims, curves, scale, cards, policies, table, slices, locked_and_misses,
-                    native, capacity, void_rows, where_from):
+                    sources, native, capacity, ordinary, void_rows, where_from):
         try:
             sections.append(section(results))
         except Missing as reason:

@@ -153,7 +153,8 @@ def table(results):
             page.number(row["paper_factor"], 2)])
     return ("<h2>The paper's table</h2><p>100 bytes to N members every 33.3 ms on e1000. The "
             "increase factor is 1 / (1 &minus; f + f / r), where f is the part of the interval "
-            "that the program's send takes and r how many times as fast the kernel's is. "
+            "that the program's send takes, until the device has taken everything, and r how many "
+            "times as fast the kernel's is. "
             "&ldquo;Tried&rdquo; is the part of the interval that the send to so many members, "
             "and the other work for each of them, then took. In the rows marked chosen N is such "
             "that the program's send takes as much of the interval as it did in the paper, which "

@@ -21,6 +21,19 @@ bench_kernel() {
 	fi
 	[ -f "$BENCH_KERNEL/bzImage" ] || die "no kernel in $BENCH_KERNEL"
 	export BENCH_KERNEL
+	batch_module
+}
+
+# The module that sends as sendmmsg() does, with transmit batching around it. A
+# kernel that was built elsewhere has it beside it, or the way is not possible.
+batch_module() {
+	BATCH_MODULE=$BENCH_KERNEL/sendmmsg_batch.ko
+	[ -f "$BENCH_KERNEL/Makefile" ] || return 0
+	rm -rf "$OUT/kernel"
+	cp -r "$BENCH/kernel" "$OUT/kernel"
+	quiet "$OUT/kernel.log" "building sendmmsg_batch.ko" \
+		make -C "$BENCH_KERNEL" M="$OUT/kernel" CC="ccache gcc" modules
+	cp "$OUT/kernel/sendmmsg_batch.ko" "$BATCH_MODULE"
 }
 
 # The same kernel without group unicast; BENCH_PLAIN is one that is there.
@@ -39,9 +52,11 @@ bench_programs() { make -s -C "$BENCH" OUT="$OUT" experiments; }
 
 # bench_initramfs NAME GUEST-SCRIPT
 bench_initramfs() {
+	local module=()
+	[ ! -f "$BATCH_MODULE" ] || module=("$BATCH_MODULE=/sendmmsg_batch.ko")
 	"$REPO/tests/qemu/initramfs.sh" "$OUT/$1.gz" "$BENCH_KERNEL" "$BENCH/$2" \
 		"$BENCH/guest-net.sh=/net.sh" "$OUT/measure=/bin/measure" "$OUT/count=/bin/count" \
-		"$OUT/table=/bin/table"
+		"$OUT/table=/bin/table" "${module[@]}"
 }
 
 # boot_counted NAME GUEST-SCRIPT [QEMU-OPTION...]: the guest's clock counts

@@ -6,6 +6,7 @@
 
 echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6
 modprobe -q udp_group
+[ ! -e /sendmmsg_batch.ko ] || insmod /sendmmsg_batch.ko || exit 1
 uname -r >/results/kernel
 
 # on_link DEVICE MEMBERS: the members are on the device's own network.

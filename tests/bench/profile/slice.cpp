@@ -9,7 +9,7 @@
 // instruction), packets the device transmitted, packets due. It fails if these
 // differ.
 
-#include "../ways.hpp"
+#include "../ways/all.hpp"
 #include "markers.hpp"
 
 #include <arpa/inet.h>
@@ -76,7 +76,7 @@ try {
     const uint64_t due = members.size() * static_cast<uint64_t>(sends);
     allow_files(members.size() + 64);
 
-    auto way = ways::make(name, members, 64 << 20);
+    auto way = ways::make_any(name, device, members, 64 << 20);
     markers::warm();
     for (int i = 0; i < warm; i++)
         way->send(data);

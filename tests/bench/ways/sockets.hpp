@@ -73,9 +73,15 @@ public:
             messages_[i].msg_hdr.msg_iovlen = 1;
         }
     }
-    void send(std::span<const char> data) override
+    // The messages, with these data.
+    std::span<mmsghdr> prepare(std::span<const char> data)
     {
         data_ = {const_cast<char *>(data.data()), data.size()};
+        return messages_;
+    }
+    void send(std::span<const char> data) override
+    {
+        prepare(data);
         for (size_t done = 0; done < messages_.size();) {
             size_t n = std::min<size_t>(messages_.size() - done, 1024);
             int sent = sendmmsg(sockets()[0], &messages_[done], static_cast<unsigned>(n), 0);

@@ -68,21 +68,30 @@ void xmit_batch_end(struct xmit_batch *batch);
 #ifdef CONFIG_XMIT_BATCH
 
 DECLARE_STATIC_KEY_FALSE(xmit_batch_needed);
+DECLARE_PER_CPU(struct xmit_batch *, xmit_batch_current);
 bool __xmit_batch_add(struct sk_buff *skb, struct Qdisc *q,
 		      struct netdev_queue *txq);
 netdev_features_t __xmit_batch_features(struct sk_buff *skb);
+
+/* Is a batch being sent on this CPU? Then bottom halves are off. They need not
+ * be for whoever asks: packets for __dev_direct_xmit() are validated before.
+ */
+static inline bool xmit_batch_is_on(void)
+{
+	return static_branch_unlikely(&xmit_batch_needed) && softirq_count() &&
+	       unlikely(__this_cpu_read(xmit_batch_current));
+}
 
 /* True if the packet is kept for the end of the batch. */
 static inline bool xmit_batch_add(struct sk_buff *skb, struct Qdisc *q,
 				  struct netdev_queue *txq)
 {
-	return static_branch_unlikely(&xmit_batch_needed) &&
-	       __xmit_batch_add(skb, q, txq);
+	return xmit_batch_is_on() && __xmit_batch_add(skb, q, txq);
 }
 
 static inline netdev_features_t xmit_batch_features(struct sk_buff *skb)
 {
-	if (static_branch_unlikely(&xmit_batch_needed))
+	if (xmit_batch_is_on())
 		return __xmit_batch_features(skb);
 	return netif_skb_features(skb);
 }

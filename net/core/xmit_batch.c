@@ -26,7 +26,7 @@ EXPORT_SYMBOL_GPL(xmit_batch_enable);
  * as there is one; with PREEMPT_RT that is a lock of the CPU's, which keeps other
  * senders away as well.
  */
-static DEFINE_PER_CPU(struct xmit_batch *, xmit_batch_current);
+DEFINE_PER_CPU(struct xmit_batch *, xmit_batch_current);
 
 /**
  * xmit_batch_begin - keep packets back from now on
@@ -52,7 +52,7 @@ bool __xmit_batch_add(struct sk_buff *skb, struct Qdisc *q,
 	struct xmit_batch *batch = __this_cpu_read(xmit_batch_current);
 	unsigned int n;
 
-	if (!batch || batch->is_over || skb->sk != batch->sk ||
+	if (batch->is_over || skb->sk != batch->sk ||
 	    batch->count == XMIT_BATCH_MAX)
 		return false;
 
@@ -80,7 +80,7 @@ netdev_features_t __xmit_batch_features(struct sk_buff *skb)
 	struct xmit_batch *batch = __this_cpu_read(xmit_batch_current);
 	const struct net_device *dev = skb->dev;
 
-	if (!batch || skb->sk != batch->sk || !xmit_batch_is_plain(skb))
+	if (skb->sk != batch->sk || !xmit_batch_is_plain(skb))
 		return netif_skb_features(skb);
 	if (batch->dev == dev && batch->protocol == skb->protocol &&
 	    batch->ip_summed == skb->ip_summed)

@@ -93,8 +93,16 @@ put_sock:
 	return i ?: err;
 }
 
+/* Not at init: the ordinary ways are measured with the key off, too. */
+static int sendmmsg_batch_open(struct inode *inode, struct file *file)
+{
+	xmit_batch_enable();
+	return 0;
+}
+
 static const struct file_operations sendmmsg_batch_fops = {
 	.owner		= THIS_MODULE,
+	.open		= sendmmsg_batch_open,
 	.unlocked_ioctl	= sendmmsg_batch_ioctl,
 };
 
@@ -104,19 +112,7 @@ static struct miscdevice sendmmsg_batch_device = {
 	.fops	= &sendmmsg_batch_fops,
 };
 
-static int __init sendmmsg_batch_init(void)
-{
-	xmit_batch_enable();
-	return misc_register(&sendmmsg_batch_device);
-}
-
-static void __exit sendmmsg_batch_exit(void)
-{
-	misc_deregister(&sendmmsg_batch_device);
-}
-
-module_init(sendmmsg_batch_init);
-module_exit(sendmmsg_batch_exit);
+module_misc_device(sendmmsg_batch_device);
 
 MODULE_DESCRIPTION("sendmmsg() with transmit batching, for measurements");
 MODULE_LICENSE("GPL");

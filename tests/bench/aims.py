@@ -118,10 +118,17 @@ def native(other):
     return lambda results: results.value("um", way=other) / results.value("um", way="group")
 
 
-def complete_transfers(results):
-    found = {(row["way"], row["kernel"]) for row in results.rows("iperf")
-             if row["way"].startswith("iperf3") and row["packets"] > 0}
-    return len(found)
+def incomplete_transfers(results):
+    """UDP has to come through whole; of TCP's bytes the last are still on their
+    way when iperf3 stops to count."""
+    rows = [row for row in results.rows("iperf") if row["way"].startswith("iperf3")]
+    there = {(row["way"], row["kernel"]) for row in rows}
+    wanted = {(way, kernel) for way in ("iperf3 tcp", "iperf3 udp")
+              for kernel in ("plain", "patched")}
+    if wanted - there:
+        raise Missing(f"iperf.json lacks {sorted(wanted - there)}")
+    return sum(row["packets"] != row["due"] if "due" in row else
+               row["bytes arrived"] < 0.99 * row["bytes sent"] for row in rows)
 
 
 def worst_error(results):
@@ -155,8 +162,8 @@ AIMS = [
         unit="times"),
     Aim("um", "native speed: 65,536 members, times pktgen with burst 1", 1.8,
         lambda results: 1 / native("pktgen")(results), unit="times"),
-    Aim("iperf", "iperf3, UDP and TCP, comes through whole on both kernels: transfers", 4,
-        complete_transfers, least=True),
+    Aim("iperf", "iperf3, UDP and TCP, plain and patched kernel: incomplete transfers", 0,
+        incomplete_transfers),
     Aim("capacity", "the capacity model: largest error", 10, worst_error, unit="%"),
 ]
 

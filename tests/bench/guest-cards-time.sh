@@ -8,7 +8,7 @@ sockets=connected,sendto,sendmmsg,sendmmsg-batched,io_uring,group
 limits=pktgen-1,pktgen-64
 
 curves() {
-	measure "$1" clock=wall ways=$sockets,af_xdp,$limits rounds=10 datagrams=1000 repeats=4 variant=interleaved &&
+	measure "$1" clock=wall ways=$sockets,af_xdp,$limits rounds=10 datagrams=500 repeats=10 variant=interleaved &&
 		measure "$1" clock=wall ways=$sockets,af_xdp members=$members bytes=100,1000 rounds=5 \
 			datagrams=1000 &&
 		measure "$1" clock=wall ways=$sockets,af_xdp members=$members change=1 rounds=5 \

@@ -82,7 +82,8 @@ def ordinary(results):
     rows = results.rows("iperf")
     body = [[page.text(row["way"]), page.text(row["device"]), page.text(row["kernel"]),
              page.number(row["value"], 1), page.text(row["unit"]),
-             f"{row['packets']:,} of {row['due']:,} {row.get('counts', '')}"] for row in rows]
+             f"{row['packets']:,} of {row['due']:,} datagrams" if "due" in row else
+             f"{row['bytes arrived']:,} of {row['bytes sent']:,} bytes"] for row in rows]
     return ("<h2>The ordinary send path</h2>" + page.kind("instructions") +
             page.table(["what", "device", "kernel", "", "", "came through"], body))
 

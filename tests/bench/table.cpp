@@ -51,7 +51,7 @@ public:
         : device_(device), setting_{.device = device.name(),
                                     .members = addresses(first, 0, members),
                                     .data = std::vector<char>(bytes, 'x'),
-                                    .sndbuf = 64 << 20,
+                                    .sndbuf = 0,
                                     .spare = {}},
           source_(way, setting_)
     {
@@ -137,7 +137,7 @@ void print_row(const Device &device, size_t members, const Paper &reference, boo
     uint64_t packets = user.packets() + kernel.packets(), due = user.due() + kernel.due();
 
     printf("{\"way\": \"group in place of connected\", \"device\": \"%s\", \"members\": %zu, "
-           "\"bytes\": %zu, \"sndbuf\": \"large\", \"unit\": \"increase factor\", "
+           "\"bytes\": %zu, \"sndbuf\": \"default\", \"unit\": \"increase factor\", "
            "\"kind\": \"wall clock\", \"chosen\": %s, \"paper_members\": %zu, "
            "\"paper_fraction\": %.2f, \"paper_factor\": %.2f, \"user_ms\": %.3f, "
            "\"kernel_ms\": %.3f, \"fraction\": %.4f",

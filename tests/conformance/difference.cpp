@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "difference.hpp"
+
+#include "mirror.hpp"
+
+#include <iomanip>
+#include <numeric>
+
+namespace conformance {
+
+namespace {
+
+// The IP identifier where it is a counter, and the header's checksum as far as
+// that explains it: the identifier is looked at by itself, and the checksum is
+// computed again.
+std::string comparable(const Frame &f)
+{
+    std::string bytes = f.bytes;
+    bytes.replace(Frame::ip + 4, 2, 2, '\0');
+    bytes.replace(Frame::ip + 10, 2, 2, '\0');
+    return bytes;
+}
+
+bool header_sum_is_right(const Frame &f)
+{
+    size_t len = 4 * (f.at(Frame::ip) & 15u);
+    uint32_t sum = 0;
+    for (size_t i = 0; i < len; i += 2)
+        sum += f.word(Frame::ip + i);
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
+    return sum == 0xffff;
+}
+
+std::string hex(const std::string &bytes, size_t around)
+{
+    std::ostringstream out;
+    size_t from = around / 16 * 16;
+    for (size_t i = from; i < std::min(bytes.size(), from + 32); i++)
+        out << (i == around ? " >" : " ") << std::hex << std::setw(2) << std::setfill('0')
+            << int(static_cast<uint8_t>(bytes[i]));
+    return out.str();
+}
+
+void expect_same_frame(const Frame &one, const Frame &group, size_t number)
+{
+    SCOPED_TRACE("frame " + std::to_string(number));
+    const std::string a = comparable(one), b = comparable(group);
+    if (a != b) {
+        size_t at = 0;
+        while (at < std::min(a.size(), b.size()) && a[at] == b[at])
+            at++;
+        ADD_FAILURE() << "differs at byte " << at << ", " << a.size() << " and " << b.size()
+                      << " bytes\nsendto:" << hex(a, at) << "\ngroup: " << hex(b, at);
+    }
+    EXPECT_TRUE(header_sum_is_right(one)) << "sendto's";
+    EXPECT_TRUE(header_sum_is_right(group)) << "the group's";
+    EXPECT_EQ(one.type, group.type);
+    // whether the checksum is still to be made, is known to be right, ...
+    EXPECT_EQ(one.aux.tp_status, group.aux.tp_status);
+    EXPECT_EQ(one.aux.tp_len, group.aux.tp_len);
+    EXPECT_EQ(one.aux.tp_net, group.aux.tp_net);
+    EXPECT_EQ(one.aux.tp_vlan_tci, group.aux.tp_vlan_tci);
+    EXPECT_EQ(one.aux.tp_vlan_tpid, group.aux.tp_vlan_tpid);
+}
+
+// The frames of one destination after the other, if asked for.
+std::vector<const Frame *> in_order(const std::vector<Frame> &frames, bool ordered)
+{
+    std::vector<const Frame *> order;
+    for (const auto &f : frames)
+        order.push_back(&f);
+    if (!ordered)
+        std::stable_sort(order.begin(), order.end(), [](const Frame *a, const Frame *b) {
+            return a->destination() < b->destination();
+        });
+    return order;
+}
+
+// Fragments of a datagram have its identifier.
+void expect_whole_datagrams(const std::vector<const Frame *> &frames)
+{
+    for (size_t i = 0; i < frames.size(); i++) {
+        if (!frames[i]->is_later_fragment())
+            continue;
+        ASSERT_GT(i, 0u) << "begins with a later fragment";
+        EXPECT_EQ(frames[i]->ident(), frames[i - 1]->ident()) << "fragments of two datagrams";
+    }
+}
+
+// Where sendto() sends no identifier, but 0, the group must, too; and where it
+// sends a counter, that. One counter may be at 0, not all of several.
+void expect_same_kind_of_ident(const std::vector<Frame> &one, const std::vector<Frame> &group)
+{
+    for (bool df : {false, true}) {
+        auto idents = [df](const std::vector<Frame> &frames) {
+            std::vector<uint16_t> ids;
+            for (const auto &f : frames)
+                if (f.dont_fragment() == df && !f.is_later_fragment())
+                    ids.push_back(f.ident());
+            return ids;
+        };
+        auto a = idents(one), b = idents(group);
+        auto is_zero = [](uint16_t id) { return id == 0; };
+        if (a.size() < 3 || a.size() != b.size())
+            continue;
+        bool none = std::all_of(a.begin(), a.end(), is_zero);
+        EXPECT_EQ(std::all_of(b.begin(), b.end(), is_zero), none)
+            << "sendto sends " << (none ? "0" : "a counter") << " for the IP identifier";
+        if (none)
+            continue;
+        EXPECT_LE(std::count_if(b.begin(), b.end(), is_zero), 1) << "identifiers of 0";
+    }
+}
+
+} // namespace
+
+void expect_same_frames(const std::vector<Frame> &one, const std::vector<Frame> &group,
+                        bool ordered)
+{
+    auto a = in_order(one, ordered), b = in_order(group, ordered);
+    for (size_t i = 0; i < std::min(a.size(), b.size()); i++) {
+        int before = failures();
+        expect_same_frame(*a[i], *b[i], i);
+        if (failures() != before)
+            return; // one of a kind is enough
+    }
+    EXPECT_EQ(one.size(), group.size());
+    expect_whole_datagrams(a);
+    expect_whole_datagrams(b);
+    expect_same_kind_of_ident(one, group);
+}
+
+} // namespace conformance

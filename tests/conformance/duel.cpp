@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "duel.hpp"
+
+#include "difference.hpp"
+
+namespace conformance {
+
+namespace {
+
+// What the kernel counts after the sender is done, it counts soon.
+constexpr int patience = 500; // milliseconds
+
+long transmit(const Sender &s, const Shot &shot, const sockaddr_in *dest)
+{
+    std::string data = shot.data;
+    Control control = shot.control;
+    std::vector<iovec> iov;
+    size_t at = 0;
+    for (size_t n : shot.pieces) {
+        iov.push_back({data.data() + at, n});
+        at += n;
+    }
+    iov.push_back({data.data() + at, data.size() - at});
+    msghdr msg{};
+    msg.msg_iov = iov.data();
+    msg.msg_iovlen = iov.size();
+    if (control.size()) {
+        msg.msg_control = control.data();
+        msg.msg_controllen = control.size();
+    }
+    if (dest) {
+        msg.msg_name = const_cast<sockaddr_in *>(dest);
+        msg.msg_namelen = sizeof(*dest);
+    }
+    return result(sendmsg(s.fd(), &msg, shot.flags));
+}
+
+// What is in the one and not in the other, at most a few of them.
+std::vector<std::string> different(std::vector<std::string> a, const std::vector<std::string> &b)
+{
+    std::erase_if(a, [&](const auto &s) { return std::find(b.begin(), b.end(), s) != b.end(); });
+    a.resize(std::min<size_t>(a.size(), 5));
+    return a;
+}
+
+Counters counters_of(const World &world)
+{
+    In in(*world.sender);
+    return counters();
+}
+
+} // namespace
+
+Duel::Setup option(int level, int name, int value)
+{
+    return [=](const Sender &s) {
+        if (s.option(level, name, value) != 0)
+            throw std::runtime_error("option " + std::to_string(level) + "/" +
+                                     std::to_string(name) + ": " + strerror(errno));
+    };
+}
+
+Duel::Duel(Mirror &mirror, std::vector<sockaddr_in> members, const Setup &setup,
+           const std::string &source)
+    : mirror_(mirror), members_(std::move(members)), one_(sender(mirror.one, setup, source)),
+      group_(sender(mirror.group, setup, source))
+{
+    if (group_.set(members_) != 0)
+        throw std::runtime_error(std::string("SO_SETGRP: ") + strerror(errno));
+    before_one_ = counters_of(mirror_.one);
+    before_group_ = counters_of(mirror_.group);
+}
+
+Duel::~Duel() { expect_same_counters(); }
+
+Sender Duel::sender(World &world, const Setup &setup, const std::string &source) const
+{
+    In in(*world.sender);
+    Sender s;
+    if (setup)
+        setup(s);
+    if (source.empty())
+        return s;
+    sockaddr_in local = address(source, 4000);
+    if (bind(s.fd(), reinterpret_cast<sockaddr *>(&local), sizeof(local)) < 0)
+        throw std::runtime_error("bind to " + source + ": " + strerror(errno));
+    return s;
+}
+
+// A member and a result.
+std::string Duel::member(size_t i, long result) const
+{
+    return std::to_string(i) + ", " + inet_ntoa(members_[i].sin_addr) + ":" +
+           std::to_string(ntohs(members_[i].sin_port)) + ": " + std::to_string(result);
+}
+
+void Duel::each(const Setup &what)
+{
+    {
+        In in(*mirror_.one.sender);
+        what(one_);
+    }
+    In in(*mirror_.group.sender);
+    what(group_);
+}
+
+Outcome Duel::all_fail(int error) const
+{
+    Outcome o;
+    for (size_t i = 0; i < size(); i++)
+        o.errors[i] = error;
+    return o;
+}
+
+void Duel::send_to_each(const Shot &shot, const Outcome &outcome) const
+{
+    std::vector<std::string> is, wanted;
+    for (size_t i = 0; i < members_.size(); i++) {
+        auto error = outcome.errors.find(i);
+        is.push_back(member(i, transmit(one_, shot, &members_[i])));
+        wanted.push_back(member(i, error == outcome.errors.end()
+                                       ? static_cast<long>(shot.data.size())
+                                       : -error->second));
+    }
+    EXPECT_EQ(different(is, wanted), different(wanted, is)) << "what sendto() returned";
+}
+
+void Duel::send_to_group(const Shot &shot, const Outcome &outcome)
+{
+    auto errors = outcome.errors;
+    errors.insert(outcome.hidden.begin(), outcome.hidden.end());
+    auto before = group_.stat();
+    SendTrace::of_all().take();
+    EXPECT_EQ(transmit(group_, shot, nullptr), static_cast<long>(shot.data.size()));
+    auto events = SendTrace::of_all().take();
+    auto after = group_.stat();
+
+    ASSERT_EQ(events.size(), 1u);
+    EXPECT_EQ(events[0].passed, members_.size());
+    EXPECT_EQ(events[0].fast, outcome.fast) << "datagrams on the fast path";
+    EXPECT_EQ(events[0].sent, members_.size() - errors.size());
+    EXPECT_EQ(events[0].failed, errors.size());
+    EXPECT_EQ(events[0].unreached, 0u);
+    ASSERT_EQ(after.members.size(), members_.size());
+    std::vector<std::string> is, wanted;
+    for (size_t i = 0; i < members_.size(); i++) {
+        const auto &was = before.members[i], &now = after.members[i];
+        bool failed = now.failed != was.failed;
+        EXPECT_EQ(now.sent - was.sent + now.failed - was.failed, 1u) << member(i, 0);
+        auto error = errors.find(i);
+        is.push_back(member(i, failed ? -now.error : 0));
+        wanted.push_back(member(i, error == errors.end() ? 0 : -error->second));
+    }
+    EXPECT_EQ(different(is, wanted), different(wanted, is)) << "what became of members";
+}
+
+// Sends in one of the worlds, and collects what is to be seen there.
+Duel::Seen Duel::run(World &world, const Outcome &outcome, const std::function<void()> &send) const
+{
+    In in(*world.sender);
+    Seen seen;
+    for (auto &[name, tap] : world.taps)
+        EXPECT_TRUE(tap.take(0).empty()) << name << " received frames before";
+    send();
+    for (auto &[name, tap] : world.taps) {
+        auto wanted = outcome.frames.find(name);
+        size_t n = wanted == outcome.frames.end() ? 0 : wanted->second;
+        auto &frames = seen[name] = tap.take(n);
+        EXPECT_EQ(frames.size(), n) << "frames at " << name;
+        EXPECT_EQ(tap.lost(), 0u) << "frames not captured at " << name;
+    }
+    for (const auto &[name, n] : outcome.frames)
+        EXPECT_TRUE(world.taps.count(name)) << "nobody looks at " << name;
+    return seen;
+}
+
+// What both worlds have counted since the duel began.
+void Duel::expect_same_counters() const
+{
+    Counters one, group;
+    for (int waited = 0; waited < patience; waited += 20) {
+        one = growth(before_one_, counters_of(mirror_.one));
+        group = growth(before_group_, counters_of(mirror_.group));
+        if (one == group)
+            return;
+        usleep(20000);
+    }
+    Counters names = one;
+    names.insert(group.begin(), group.end());
+    for (const auto &[name, value] : names)
+        EXPECT_EQ(one[name], group[name]) << name << " has grown differently";
+}
+
+// The identifiers that a member gets from the fast path do not repeat.
+void Duel::expect_new_idents(const Seen &seen)
+{
+    for (const auto &[name, frames] : seen)
+        for (const auto &f : frames) {
+            if (!f.ident() || f.is_later_fragment())
+                continue;
+            EXPECT_TRUE(idents_[f.destination() + f.bytes.substr(Frame::ip + 22, 2)]
+                            .insert(f.ident())
+                            .second)
+                << "identifier " << f.ident() << " once more";
+        }
+}
+
+void Duel::send(const Shot &shot, const Outcome &outcome)
+{
+    size_t total = outcome.errors.size();
+    for (const auto &[name, n] : outcome.frames)
+        total += n;
+    ASSERT_GT(total, 0u) << "a case that would see nothing";
+    int before = failures();
+
+    auto one = run(mirror_.one, outcome, [&] {
+        SCOPED_TRACE("by sendto()");
+        send_to_each(shot, outcome);
+    });
+    auto group = run(mirror_.group, outcome, [&] {
+        SCOPED_TRACE("by a group");
+        send_to_group(shot, outcome);
+    });
+    for (const auto &[name, frames] : one) {
+        SCOPED_TRACE("at " + name);
+        expect_same_frames(frames, group[name], outcome.ordered);
+    }
+    if (outcome.fast == size())
+        expect_new_idents(group);
+    // what follows would differ for the same reason
+    if (failures() != before)
+        throw std::runtime_error("not conformant");
+}
+
+} // namespace conformance

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The packet filter, address translation and connection tracking act on each
+// member of a group as on a sendto() to it.
+
+#include "duel.hpp"
+
+namespace conformance {
+namespace {
+
+class Filter : public Mirrored {};
+
+constexpr size_t n = 5;
+
+void expect_conformant(Mirror &mirror, const Outcome &outcome, const Duel::Setup &setup = {})
+{
+    for (bool sum : {true, false}) {
+        SCOPED_TRACE(sum ? "checksum offloaded" : "checksum not offloaded");
+        mirror.checksum("near", sum);
+        Duel duel(mirror, members("10.1.0.", n), setup);
+        for (size_t size : {1, 100, 1001, 1000}) {
+            SCOPED_TRACE(std::to_string(size) + " bytes");
+            duel.send({.data = pattern(size)}, outcome);
+        }
+    }
+    mirror.checksum("near", true);
+}
+
+const Outcome everyone{.fast = n, .frames = {{"far", n}}};
+// the member at 10.1.0.11
+const Outcome but_one{.fast = n, .frames = {{"far", n - 1}}, .errors = {{1, EPERM}}};
+
+const std::string output = "filter hook output priority 0;";
+const std::string postrouting = "filter hook postrouting priority 0;";
+
+void expect_same_counters(Mirror &mirror)
+{
+    auto one = output_of(*mirror.one.sender, "nft list ruleset");
+    EXPECT_NE(one.find("counter packets"), std::string::npos) << one;
+    EXPECT_EQ(one.find("counter packets 0"), std::string::npos) << one;
+    EXPECT_EQ(one, output_of(*mirror.group.sender, "nft list ruleset"));
+}
+
+TEST_F(Filter, Counters)
+{
+    for (const auto &hook : {output, postrouting}) {
+        Rules rules(mirror(), "ip", hook,
+                    "ip daddr 10.1.0.12 counter\nudp length > 8 counter\n"
+                    "oifname near meta skuid 0 meta l4proto udp counter");
+        expect_conformant(mirror(), everyone);
+        expect_same_counters(mirror());
+    }
+}
+
+TEST_F(Filter, OneIsRefused)
+{
+    for (const auto &hook : {output, postrouting})
+        for (std::string match : {"ip daddr 10.1.0.11", "meta skuid 0 udp dport 9001"}) {
+            SCOPED_TRACE(match + ", " + hook);
+            Rules rules(mirror(), "ip", hook, match + " drop");
+            expect_conformant(mirror(), but_one);
+        }
+}
+
+TEST_F(Filter, OneIsRefusedAtTheDevice)
+{
+    Rules rules(mirror(), "netdev", "filter hook egress device near priority 0;",
+                "ip daddr 10.1.0.11 drop");
+    Outcome o = but_one;
+    o.errors = {{1, ENOBUFS}};
+    expect_conformant(mirror(), o, option(SOL_IP, IP_RECVERR, 1));
+    o.hidden.swap(o.errors);
+    expect_conformant(mirror(), o);
+}
+
+TEST_F(Filter, Tracked)
+{
+    Rules rules(mirror(), "ip", output,
+                "ct state new counter\nct direction original counter\nct state invalid drop");
+    expect_conformant(mirror(), everyone);
+    expect_same_counters(mirror());
+}
+
+TEST_F(Filter, SourceTranslated)
+{
+    Rules rules(mirror(), "ip", "nat hook postrouting priority 100;",
+                "ip daddr 10.1.0.11 snat to 10.1.0.5\n"
+                "ip daddr 10.1.0.13 udp dport 9003 snat to 10.9.9.9:5555");
+    expect_conformant(mirror(), everyone);
+}
+
+// To another address, another port, and out of another device.
+TEST_F(Filter, DestinationTranslated)
+{
+    Rules rules(mirror(), "ip", "nat hook output priority -100;",
+                "ip daddr 10.1.0.11 udp dport 9001 dnat to 10.1.0.30:77\n"
+                "ip daddr 10.1.0.13 dnat to 10.2.0.20");
+    expect_conformant(mirror(), {.fast = n, .frames = {{"far", n - 1}, {"far2", 1}}});
+}
+
+// A member's header and data change, in pages that all share, and no other's.
+TEST_F(Filter, SomeAreRewritten)
+{
+    const char *const changes[] = {"udp dport set 7777",     "udp sport set 1",
+                                   "ip dscp set cs3",        "ip ttl set 5",
+                                   "ip saddr set 192.0.2.1", "@th,64,32 set 0xdeadbeef",
+                                   "@th,80,16 set 0x1234",   "@th,1984,32 set 0xdeadbeef"};
+    std::string rules;
+    unsigned last = first_neighbour;
+    for (auto change : changes)
+        rules += "ip daddr 10.1.0." + std::to_string(++last) + " udp length > 260 " + change + "\n";
+    for (const auto &hook : {output, postrouting}) {
+        SCOPED_TRACE(hook);
+        Rules table(mirror(), "ip", hook, rules);
+        for (bool sum : {true, false}) {
+            mirror().checksum("near", sum);
+            Duel duel(mirror(), members("10.1.0.", 10));
+            for (size_t size : {100, 256, 1000, 1000})
+                duel.send({.data = pattern(size)}, duel.all_fast());
+        }
+    }
+    mirror().checksum("near", true);
+}
+
+// A mark by the packet filter is another route for the one member.
+TEST_F(Filter, OneIsRerouted)
+{
+    mirror().ip("route add 10.1.0.0/24 via 10.2.0.254 table 109\nrule add fwmark 9 lookup 109");
+    {
+        Rules rules(mirror(), "ip", "route hook output priority 0;",
+                    "ip daddr 10.1.0.12 meta mark set 9");
+        expect_conformant(mirror(), {.fast = n, .frames = {{"far", n - 1}, {"far2", 1}}});
+    }
+    mirror().ip("route del 10.1.0.0/24 table 109\nrule del fwmark 9 lookup 109");
+}
+
+// Hooks that appear and go between sends of one group.
+TEST_F(Filter, RulesBetweenSends)
+{
+    Duel duel(mirror(), members("10.1.0.", n));
+    for (size_t size : {100, 1000}) {
+        duel.send({.data = pattern(size)}, everyone);
+        {
+            Rules rules(mirror(), "ip", output, "ip daddr 10.1.0.11 drop");
+            duel.send({.data = pattern(size)}, but_one);
+        }
+        duel.send({.data = pattern(size)}, everyone);
+        {
+            Rules rules(mirror(), "ip", postrouting, "ip daddr 10.1.0.11 ip ttl set 9");
+            duel.send({.data = pattern(size)}, everyone);
+        }
+    }
+    duel.send({.data = pattern(100)}, everyone);
+}
+
+} // namespace
+} // namespace conformance

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What a group remembers of the ways to its members, while routes, rules,
+// neighbours and devices change from one send to the next.
+
+#include "duel.hpp"
+
+namespace conformance {
+namespace {
+
+class Stale : public Mirrored {};
+
+constexpr size_t n = 4;
+
+// A small and a large one, twice, so that a way is looked up and remembered.
+void expect(Duel &duel, const Outcome &outcome)
+{
+    for (size_t size : {100, 600, 100, 600})
+        duel.send({.data = pattern(size)}, outcome);
+}
+
+TEST_F(Stale, RouteReplaced)
+{
+    Change change(mirror(), "route add 10.40.0.0/24 via 10.1.0.254", "route del 10.40.0.0/24");
+    Duel duel(mirror(), members("10.40.0.", n));
+    auto replace = [&](const std::string &by) { mirror().ip("route replace 10.40.0.0/24 " + by); };
+    expect(duel, duel.all_fast());
+    replace("via 10.1.0.253"); // another MAC address
+    expect(duel, duel.all_fast());
+    replace("via 10.2.0.254");
+    expect(duel, duel.all_fast("far2"));
+    replace("via 10.1.0.254 src 10.1.0.5");
+    expect(duel, duel.all_fast());
+    replace("via 10.1.0.254 src 10.2.0.1");
+    expect(duel, duel.all_fast());
+    replace("via 10.1.0.254 hoplimit 9");
+    expect(duel, duel.all_fast());
+    replace("via 10.1.0.254 mtu 500");
+    duel.send({.data = pattern(100)}, duel.all_fast());
+    duel.send({.data = pattern(600)}, duel.all_true(2));
+    for (auto [kind, error] :
+         {std::pair("blackhole", EINVAL), {"unreachable", EHOSTUNREACH}, {"prohibit", EACCES}}) {
+        SCOPED_TRACE(kind);
+        mirror().ip(std::string("route del 10.40.0.0/24\nroute add ") + kind + " 10.40.0.0/24");
+        expect(duel, duel.all_fail(error));
+    }
+    mirror().ip("route del 10.40.0.0/24");
+    expect(duel, duel.all_fail(ENETUNREACH));
+    mirror().ip("route add 10.40.0.0/24 via 10.1.0.254");
+    expect(duel, duel.all_fast());
+}
+
+// A route for one of them only; the others keep theirs.
+TEST_F(Stale, MoreSpecificRoute)
+{
+    Change change(mirror(), "route add 10.40.0.0/24 via 10.1.0.254", "route del 10.40.0.0/24");
+    Duel duel(mirror(), members("10.40.0.", n));
+    expect(duel, duel.all_fast());
+    mirror().ip("route add 10.40.0.11/32 via 10.2.0.254");
+    expect(duel, {.fast = n, .frames = {{"far", n - 1}, {"far2", 1}}});
+    mirror().ip("route replace unreachable 10.40.0.11/32");
+    expect(duel, {.fast = n - 1, .frames = {{"far", n - 1}}, .errors = {{1, EHOSTUNREACH}}});
+    mirror().ip("route del unreachable 10.40.0.11/32");
+    expect(duel, duel.all_fast());
+}
+
+TEST_F(Stale, Rules)
+{
+    Change change(mirror(),
+                  "route add 10.40.0.0/24 via 10.1.0.254\n"
+                  "route add 10.40.0.0/24 via 10.2.0.254 table 120",
+                  "route del 10.40.0.0/24\nroute del 10.40.0.0/24 table 120");
+    Duel duel(mirror(), members("10.40.0.", n));
+    auto by_rule = [&](const std::string &rule, const Duel::Setup &on, const Duel::Setup &off) {
+        SCOPED_TRACE(rule);
+        expect(duel, duel.all_fast());
+        mirror().ip("rule add " + rule + " lookup 120");
+        expect(duel, duel.all_fast());
+        duel.each(on);
+        expect(duel, duel.all_fast("far2"));
+        mirror().ip("rule del " + rule + " lookup 120");
+        expect(duel, duel.all_fast());
+        mirror().ip("rule add " + rule + " lookup 120");
+        expect(duel, duel.all_fast("far2"));
+        duel.each(off);
+        expect(duel, duel.all_fast());
+        mirror().ip("rule del " + rule + " lookup 120");
+    };
+    by_rule("fwmark 33", option(SOL_SOCKET, SO_MARK, 33), option(SOL_SOCKET, SO_MARK, 0));
+    by_rule("tos 0x08", option(SOL_IP, IP_TOS, 0x08), option(SOL_IP, IP_TOS, 0));
+    expect(duel, duel.all_fast());
+    mirror().ip("rule add to 10.40.0.0/24 lookup 120");
+    expect(duel, duel.all_fast("far2"));
+    mirror().ip("rule del to 10.40.0.0/24 lookup 120");
+    expect(duel, duel.all_fast());
+}
+
+// bind() after the port was chosen by a send and given up again.
+TEST_F(Stale, SourceAddress)
+{
+    mirror().sysctl("net/ipv4/ip_local_port_range", "4000 4000");
+    {
+        Duel duel(mirror(), members("10.1.0.", n), {}, "");
+        for (std::string source : {"10.1.0.5", "10.2.0.1", "10.1.0.1", "0.0.0.0"}) {
+            SCOPED_TRACE(source);
+            expect(duel, duel.all_fast());
+            duel.each([&](const Sender &s) {
+                sockaddr unspec{};
+                sockaddr_in local = address(source, 0);
+                if (connect(s.fd(), &unspec, sizeof(unspec)) < 0 ||
+                    bind(s.fd(), reinterpret_cast<sockaddr *>(&local), sizeof(local)) < 0)
+                    throw std::runtime_error(strerror(errno));
+            });
+            expect(duel, duel.all_fast());
+            duel.each([&](const Sender &s) {
+                sockaddr unspec{};
+                if (connect(s.fd(), &unspec, sizeof(unspec)) < 0)
+                    throw std::runtime_error(strerror(errno));
+            });
+        }
+    }
+    mirror().sysctl("net/ipv4/ip_local_port_range", "32768 60999");
+}
+
+TEST_F(Stale, NeighbourMoves)
+{
+    Change change(mirror(), "route add 10.40.0.0/24 via 10.1.0.254", "route del 10.40.0.0/24");
+    Duel duel(mirror(), members("10.40.0.", 2) + members("10.1.0.", 2));
+    expect(duel, duel.all_fast());
+    mirror().ip("neigh replace 10.1.0.254 lladdr 02:00:00:00:09:01 dev near nud permanent\n"
+                "neigh replace 10.1.0.10 lladdr 02:00:00:00:09:02 dev near nud permanent");
+    expect(duel, duel.all_fast());
+    mirror().ip(neighbour_entries("10.1.0.", "near", 254, 1) +
+                neighbour_entries("10.1.0.", "near", 10, 1));
+    expect(duel, duel.all_fast());
+}
+
+TEST_F(Stale, MtuOfTheDevice)
+{
+    Duel duel(mirror(), members("10.1.0.", n));
+    expect(duel, duel.all_fast());
+    mirror().ip("link set near mtu 600");
+    duel.send({.data = pattern(572)}, duel.all_fast());
+    duel.send({.data = pattern(600)}, duel.all_true(2));
+    duel.each(option(SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO));
+    duel.send({.data = pattern(572)}, duel.all_fast());
+    duel.send({.data = pattern(600)}, duel.all_fail(EMSGSIZE));
+    mirror().ip("link set near mtu 1500");
+    expect(duel, duel.all_fast());
+    duel.send({.data = pattern(1472)}, duel.all_fast());
+}
+
+// The peer says that what member 1 was sent does not fit.
+void send_fragmentation_needed(const World &w, const sockaddr_in &to, uint16_t mtu)
+{
+    auto sum = [](const std::string &bytes) {
+        uint32_t s = 0;
+        for (size_t i = 0; i < bytes.size(); i += 2)
+            s += static_cast<uint32_t>(static_cast<uint8_t>(bytes[i]) << 8) +
+                 static_cast<uint8_t>(bytes[i + 1]);
+        while (s >> 16)
+            s = (s & 0xffff) + (s >> 16);
+        return static_cast<uint16_t>(~s);
+    };
+    auto put = [](std::string &bytes, size_t at, uint16_t value) {
+        bytes[at] = static_cast<char>(value >> 8);
+        bytes[at + 1] = static_cast<char>(value);
+    };
+    auto ip_header = [&](in_addr from, in_addr dest, uint8_t protocol, size_t len) {
+        std::string h(20, '\0');
+        h[0] = 0x45;
+        put(h, 2, static_cast<uint16_t>(len));
+        h[6] = 0x40;
+        h[8] = 64;
+        h[9] = static_cast<char>(protocol);
+        memcpy(&h[12], &from, 4);
+        memcpy(&h[16], &dest, 4);
+        put(h, 10, sum(h));
+        return h;
+    };
+    in_addr sender = address("10.1.0.1", 0).sin_addr;
+    std::string udp(8, '\0');
+    put(udp, 0, 4000);
+    put(udp, 2, ntohs(to.sin_port));
+    put(udp, 4, 608);
+    std::string icmp(8, '\0');
+    icmp[0] = 3;
+    icmp[1] = 4;
+    put(icmp, 6, mtu);
+    icmp += ip_header(sender, to.sin_addr, IPPROTO_UDP, 628) + udp;
+    put(icmp, 2, sum(icmp));
+    std::string frame("\x02\0\0\0\x01\x01\x02\0\0\0\x01\x02\x08\0", 14);
+    frame += ip_header(address("10.1.0.254", 0).sin_addr, sender, IPPROTO_ICMP, 20 + icmp.size());
+    frame += icmp;
+
+    In in(*w.peer);
+    Fd fd(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+    sockaddr_ll sll{};
+    sll.sll_family = AF_PACKET;
+    sll.sll_protocol = htons(ETH_P_IP);
+    sll.sll_ifindex = static_cast<int>(if_nametoindex("far"));
+    if (sendto(fd.get(), frame.data(), frame.size(), 0, reinterpret_cast<sockaddr *>(&sll),
+               sizeof(sll)) != static_cast<ssize_t>(frame.size()))
+        throw std::runtime_error("cannot send ICMP");
+}
+
+// Waits until the sender knows of it.
+void await_path_mtu(const World &w, const std::string &member)
+{
+    for (int i = 0; i < 100; i++) {
+        if (output_of(*w.sender, "ip route get " + member).find("mtu 576") != std::string::npos)
+            return;
+        usleep(20000);
+    }
+    FAIL() << "the path's MTU is not known: " << output_of(*w.sender, "ip route get " + member);
+}
+
+TEST_F(Stale, PathMtuByIcmp)
+{
+    Change change(mirror(), "route add 10.41.0.0/24 via 10.1.0.254",
+                  "route del 10.41.0.0/24\nroute flush cache");
+    auto addrs = members("10.41.0.", n);
+    Duel duel(mirror(), addrs);
+    expect(duel, duel.all_fast());
+    mirror().each([&](const World &w) {
+        send_fragmentation_needed(w, addrs[1], 576);
+        await_path_mtu(w, "10.41.0.11");
+    });
+    duel.send({.data = pattern(548)}, duel.all_fast());
+    duel.send({.data = pattern(600)}, {.fast = n - 1, .frames = {{"far", n + 1}}});
+    duel.send({.data = pattern(100)}, duel.all_fast());
+    duel.each(option(SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO));
+    duel.send({.data = pattern(600)},
+              {.fast = n - 1, .frames = {{"far", n - 1}}, .errors = {{1, EMSGSIZE}}});
+    duel.each(option(SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE));
+    duel.send({.data = pattern(600)}, duel.all_fast());
+    duel.each(option(SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT));
+    duel.send({.data = pattern(600)}, {.fast = n - 1, .frames = {{"far", n + 1}}});
+    EXPECT_EQ(duel.group_sender().stat().totals.icmp, 1u);
+}
+
+// The whole device comes and goes, and with it addresses, routes, neighbours.
+TEST(StaleAlone, DeviceAddressAndNamespace)
+{
+    Mirror mirror;
+    mirror.ip("route add 10.40.0.0/24 via 10.1.0.254\n"
+              "route add 10.42.0.0/24 via 10.1.0.254 src 10.1.0.5\n"
+              "route add 10.40.0.0/24 via 10.2.0.254 metric 100");
+    const std::string again =
+        "route add 10.40.0.0/24 via 10.1.0.254\n" + neighbour_entries("10.1.0.", "near", 254, 1);
+    Duel duel(mirror, members("10.40.0.", n));
+    expect(duel, duel.all_fast());
+    {
+        SCOPED_TRACE("down and up");
+        mirror.ip("link set near down");
+        expect(duel, duel.all_fast("far2"));
+        mirror.ip("link set near up\n" + again);
+        expect(duel, duel.all_fast());
+    }
+    {
+        SCOPED_TRACE("the peer is down");
+        mirror.peer_ip("link set far down");
+        usleep(100000);
+        mirror.peer_ip("link set far up");
+        mirror.each([](const World &w) {
+            for (int i = 0; i < 100; i++) {
+                if (output_of(*w.sender, "ip link show near").find("state UP") != std::string::npos)
+                    return;
+                usleep(50000);
+            }
+            FAIL() << "near stays down";
+        });
+        expect(duel, duel.all_fast());
+    }
+    {
+        SCOPED_TRACE("address deleted");
+        mirror.ip("addr del 10.1.0.1/24 dev near\n"
+                  "route replace 10.1.0.0/24 dev near scope link\n"
+                  "route replace 10.40.0.0/24 via 10.1.0.254");
+        expect(duel, duel.all_fast());
+        mirror.ip("addr add 10.1.0.9/24 dev near");
+        expect(duel, duel.all_fast());
+        mirror.ip("route replace 10.40.0.0/24 via 10.1.0.254 src 10.1.0.9");
+        expect(duel, duel.all_fast());
+    }
+    {
+        SCOPED_TRACE("device deleted");
+        mirror.each([](World &w) { w.taps.erase("far"); });
+        mirror.ip("link del near");
+        expect(duel, duel.all_fast("far2"));
+        mirror.ip("link del near2");
+        expect(duel, duel.all_fail(ENETUNREACH));
+    }
+}
+
+} // namespace
+} // namespace conformance

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tap.hpp"
+
+namespace conformance {
+
+using selftest::Fd;
+
+Tap::Tap(const std::string &device)
+    : fd_(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL)))
+{
+    sockaddr_ll sll{};
+    sll.sll_family = AF_PACKET;
+    sll.sll_protocol = htons(ETH_P_ALL);
+    sll.sll_ifindex = static_cast<int>(if_nametoindex(device.c_str()));
+    int on = 1, room = 128 << 20;
+    if (!sll.sll_ifindex ||
+        setsockopt(fd_.get(), SOL_PACKET, PACKET_AUXDATA, &on, sizeof(on)) < 0 ||
+        setsockopt(fd_.get(), SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on)) < 0 ||
+        setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) < 0 ||
+        bind(fd_.get(), reinterpret_cast<sockaddr *>(&sll), sizeof(sll)) < 0)
+        throw std::runtime_error("capture of " + device + ": " + strerror(errno));
+    take(0);
+    lost();
+}
+
+std::vector<Frame> Tap::take(size_t wanted)
+{
+    constexpr int patience = 2000; // milliseconds
+    static std::string buf(70000, '\0');
+    std::vector<Frame> frames;
+    for (;;) {
+        pollfd p{.fd = fd_.get(), .events = POLLIN, .revents = 0};
+        if (poll(&p, 1, frames.size() < wanted ? patience : 0) != 1)
+            return frames;
+
+        sockaddr_ll sll{};
+        iovec iov{buf.data(), buf.size()};
+        alignas(cmsghdr) char control[CMSG_SPACE(sizeof(tpacket_auxdata))];
+        msghdr msg{};
+        msg.msg_name = &sll;
+        msg.msg_namelen = sizeof(sll);
+        msg.msg_iov = &iov;
+        msg.msg_iovlen = 1;
+        msg.msg_control = control;
+        msg.msg_controllen = sizeof(control);
+        ssize_t n = recvmsg(fd_.get(), &msg, MSG_DONTWAIT);
+        if (n < 0 && errno == ENETDOWN)
+            continue; // told once
+        cmsghdr *c = n < 0 ? nullptr : CMSG_FIRSTHDR(&msg);
+        if (!c || c->cmsg_level != SOL_PACKET || c->cmsg_type != PACKET_AUXDATA)
+            throw std::runtime_error("a frame without PACKET_AUXDATA");
+        // neighbour discovery has its own times
+        if (sll.sll_protocol != htons(ETH_P_IP))
+            continue;
+        Frame &f = frames.emplace_back();
+        f.bytes.assign(buf.data(), static_cast<size_t>(n));
+        f.type = sll.sll_pkttype;
+        memcpy(&f.aux, CMSG_DATA(c), sizeof(f.aux));
+    }
+}
+
+unsigned Tap::lost() const
+{
+    tpacket_stats stats{};
+    socklen_t len = sizeof(stats);
+    if (getsockopt(fd_.get(), SOL_PACKET, PACKET_STATISTICS, &stats, &len) < 0)
+        throw std::runtime_error("PACKET_STATISTICS");
+    return stats.tp_drops;
+}
+
+} // namespace conformance

@@ -55,12 +55,13 @@ TEST_F(Devices, Bridge)
                  "/fd/" + std::to_string(w.peer->fd()) + "\n");
     });
     mirror().peer_ip("link set far3 up");
-    mirror().ip("link add br0 address 02:00:00:00:07:01 type bridge\n"
-                "link set br0 up\n"
+    mirror().ip("link add br0 address 02:00:00:00:07:01 type bridge mcast_snooping 0\n"
                 "link set port master br0\n"
                 "link set port up\n"
+                "link set br0 up\n"
                 "addr add 10.13.0.1/24 dev br0\n" +
                 neighbour_entries("10.13.0.", "br0", first_neighbour, n));
+    mirror().await_up("br0");
     mirror().tap("far3");
     {
         Duel duel(mirror(), members("10.13.0.", n));
@@ -233,6 +234,34 @@ TEST_F(Devices, DropsHaveTheirMember)
     }
     mirror().tc("qdisc del dev near root");
     mirror().ip("route del 10.31.0.0/16");
+}
+
+// Departure times, which fq keeps.
+TEST_F(Devices, DepartureTimes)
+{
+    mirror().tc("qdisc add dev near root fq");
+    {
+        auto &w = mirror().group;
+        In in(*w.sender);
+        Sender s;
+        sock_txtime txtime{.clockid = CLOCK_MONOTONIC, .flags = 0};
+        ASSERT_EQ(setsockopt(s.fd(), SOL_SOCKET, SO_TXTIME, &txtime, sizeof(txtime)), 0);
+        ASSERT_EQ(s.set(members("10.1.0.", n)), 0);
+        for (size_t size : {100, 1000}) {
+            SendTrace::of_all().take();
+            uint64_t time = monotonic() + 200'000'000;
+            Message m(pattern(size), leave_at(time));
+            EXPECT_EQ(m.send(s), static_cast<long>(size));
+            EXPECT_LT(monotonic(), time) << "too slow to see anything";
+            EXPECT_TRUE(w.taps.at("far").take(0).empty());
+            EXPECT_EQ(w.taps.at("far").take(n).size(), n);
+            EXPECT_GE(monotonic(), time);
+            auto events = SendTrace::of_all().take();
+            ASSERT_EQ(events.size(), 1u);
+            EXPECT_EQ(events[0].fast, n);
+        }
+    }
+    mirror().tc("qdisc del dev near root");
 }
 
 // What the device does with a frame is decided when it leaves.

@@ -23,13 +23,7 @@ std::string comparable(const Frame &f)
 
 bool header_sum_is_right(const Frame &f)
 {
-    size_t len = 4 * (f.at(Frame::ip) & 15u);
-    uint32_t sum = 0;
-    for (size_t i = 0; i < len; i += 2)
-        sum += f.word(Frame::ip + i);
-    while (sum >> 16)
-        sum = (sum & 0xffff) + (sum >> 16);
-    return sum == 0xffff;
+    return fold(f.bytes.substr(Frame::ip, f.header_length())) == 0xffff;
 }
 
 std::string hex(const std::string &bytes, size_t around)

@@ -227,6 +227,7 @@ void Duel::send(const Shot &shot, const Outcome &outcome)
     }
     if (outcome.fast == size())
         expect_new_idents(group);
+    last_ = std::move(group);
     // what follows would differ for the same reason
     if (failures() != before)
         throw std::runtime_error("not conformant");

@@ -47,6 +47,8 @@ public:
     void each(const Setup &what);
     size_t size() const { return members_.size(); }
     const Sender &group_sender() const { return group_; }
+    // What a device received of the group's last send.
+    const std::vector<Frame> &received(const std::string &device) const { return last_.at(device); }
 
     // All members on the fast path, a frame for each of them at the device.
     Outcome all_fast(const std::string &device = "far") const
@@ -74,6 +76,7 @@ private:
     std::vector<sockaddr_in> members_;
     Sender one_, group_;
     Counters before_one_, before_group_;
+    Seen last_;
     std::map<std::string, std::set<uint16_t>> idents_;
 };
 

@@ -106,8 +106,18 @@ World::World() : sender(new_namespace()), peer(new_namespace())
     taps.emplace("lo", Tap("lo"));
 }
 
+void stay_on(unsigned cpu)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu % static_cast<unsigned>(sysconf(_SC_NPROCESSORS_ONLN)), &set);
+    if (sched_setaffinity(0, sizeof(set), &set) < 0)
+        throw std::runtime_error("sched_setaffinity");
+}
+
 Mirror::Mirror()
 {
+    stay_on(0);
     // what control messages say by number is the same in both
     each([](World &w) {
         In in(*w.sender);
@@ -172,6 +182,20 @@ void Mirror::checksum(const std::string &device, bool on) { offload(device, ETHT
 void Mirror::scatter_gather(const std::string &device, bool on)
 {
     offload(device, ETHTOOL_SSG, on);
+}
+
+// Where a carrier comes, the device and its queue follow in their own time.
+void Mirror::await_up(const std::string &device)
+{
+    each([&](World &w) {
+        for (int i = 0; i < 100; i++) {
+            if (output_of(*w.sender, "ip link show " + device).find("state UP") !=
+                std::string::npos)
+                return;
+            usleep(50000);
+        }
+        throw std::runtime_error(device + " stays down");
+    });
 }
 
 void Mirror::tap(const std::string &device, bool at_peer)

@@ -17,14 +17,21 @@ using namespace selftest;
 // The calling thread is in a namespace for the time that this exists.
 class In {
 public:
-    explicit In(const NetNs &ns) : ns_(ns) { ns_.enter(); }
-    ~In() { ns_.leave(); }
+    explicit In(const NetNs &ns) : before_(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC))
+    {
+        ns.enter();
+    }
+    ~In() { setns(before_.get(), CLONE_NEWNET); }
     In(const In &) = delete;
     In &operator=(const In &) = delete;
 
 private:
-    const NetNs &ns_;
+    Fd before_;
 };
+
+// Keeps the calling thread on a processor: what a virtual device receives waits
+// on the sender's, so that a sender who moves changes the order.
+void stay_on(unsigned cpu);
 
 // Runs a program in a namespace with something to read; it must end with 0.
 void feed(const NetNs &ns, const std::string &command, const std::string &input);
@@ -58,6 +65,7 @@ public:
     void offload(const std::string &device, uint32_t what, bool on);
     void checksum(const std::string &device, bool on);
     void scatter_gather(const std::string &device, bool on);
+    void await_up(const std::string &device);
     // Captures one more device, of the peer's or of the sender's.
     void tap(const std::string &device, bool at_peer = true);
     // Somebody listens there in the senders' namespaces: no ICMP comes back.

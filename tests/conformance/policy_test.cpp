@@ -80,21 +80,44 @@ TEST_F(Filter, Tracked)
     expect_same_counters(mirror());
 }
 
+// Connections that nobody has tracked before: a rule about them comes first.
+constexpr unsigned fresh = 24;
+
 TEST_F(Filter, SourceTranslated)
 {
     Rules rules(mirror(), "ip", "nat hook postrouting priority 100;",
-                "ip daddr 10.1.0.11 snat to 10.1.0.5\n"
-                "ip daddr 10.1.0.13 udp dport 9003 snat to 10.9.9.9:5555");
-    expect_conformant(mirror(), everyone);
+                "ip daddr 10.1.0.25 snat to 10.1.0.5\n"
+                "ip daddr 10.1.0.27 udp dport 9003 snat to 10.9.9.9:5555");
+    for (bool sum : {true, false}) {
+        mirror().checksum("near", sum);
+        Duel duel(mirror(), members("10.1.0.", n, fresh));
+        for (size_t size : {1, 100, 1001, 1000}) {
+            duel.send({.data = pattern(size)}, everyone);
+            const auto &frames = duel.received("far");
+            EXPECT_EQ(frames[0].from(), "10.1.0.1");
+            EXPECT_EQ(frames[1].from(), "10.1.0.5");
+            EXPECT_EQ(frames[3].from(), "10.9.9.9");
+        }
+    }
+    mirror().checksum("near", true);
 }
 
 // To another address, another port, and out of another device.
 TEST_F(Filter, DestinationTranslated)
 {
     Rules rules(mirror(), "ip", "nat hook output priority -100;",
-                "ip daddr 10.1.0.11 udp dport 9001 dnat to 10.1.0.30:77\n"
-                "ip daddr 10.1.0.13 dnat to 10.2.0.20");
-    expect_conformant(mirror(), {.fast = n, .frames = {{"far", n - 1}, {"far2", 1}}});
+                "ip daddr 10.1.0.29 udp dport 9001 dnat to 10.1.0.30:77\n"
+                "ip daddr 10.1.0.31 dnat to 10.2.0.20");
+    for (bool sum : {true, false}) {
+        mirror().checksum("near", sum);
+        Duel duel(mirror(), members("10.1.0.", 4, 28));
+        for (size_t size : {1, 100, 1001, 1000}) {
+            duel.send({.data = pattern(size)}, {.fast = 4, .frames = {{"far", 3}, {"far2", 1}}});
+            EXPECT_EQ(duel.received("far")[1].to(), "10.1.0.30");
+            EXPECT_EQ(duel.received("far2")[0].to(), "10.2.0.20");
+        }
+    }
+    mirror().checksum("near", true);
 }
 
 // A member's header and data change, in pages that all share, and no other's.

@@ -152,15 +152,7 @@ TEST_F(Stale, MtuOfTheDevice)
 // The peer says that what member 1 was sent does not fit.
 void send_fragmentation_needed(const World &w, const sockaddr_in &to, uint16_t mtu)
 {
-    auto sum = [](const std::string &bytes) {
-        uint32_t s = 0;
-        for (size_t i = 0; i < bytes.size(); i += 2)
-            s += static_cast<uint32_t>(static_cast<uint8_t>(bytes[i]) << 8) +
-                 static_cast<uint8_t>(bytes[i + 1]);
-        while (s >> 16)
-            s = (s & 0xffff) + (s >> 16);
-        return static_cast<uint16_t>(~s);
-    };
+    auto sum = [](const std::string &bytes) { return static_cast<uint16_t>(~fold(bytes)); };
     auto put = [](std::string &bytes, size_t at, uint16_t value) {
         bytes[at] = static_cast<char>(value >> 8);
         bytes[at + 1] = static_cast<char>(value);
@@ -261,29 +253,30 @@ TEST(StaleAlone, DeviceAddressAndNamespace)
         mirror.peer_ip("link set far down");
         usleep(100000);
         mirror.peer_ip("link set far up");
-        mirror.each([](const World &w) {
-            for (int i = 0; i < 100; i++) {
-                if (output_of(*w.sender, "ip link show near").find("state UP") != std::string::npos)
-                    return;
-                usleep(50000);
-            }
-            FAIL() << "near stays down";
-        });
+        mirror.await_up("near");
         expect(duel, duel.all_fast());
     }
     {
         SCOPED_TRACE("address deleted");
-        mirror.ip("addr del 10.1.0.1/24 dev near\n"
-                  "route replace 10.1.0.0/24 dev near scope link\n"
+        // the last address would take the neighbours along
+        mirror.ip("addr add 192.0.2.1/32 dev near\n"
+                  "addr del 10.1.0.5/24 dev near\n"
+                  "addr del 10.1.0.1/24 dev near\n"
+                  "route add 10.1.0.0/24 dev near scope link\n"
                   "route replace 10.40.0.0/24 via 10.1.0.254");
         expect(duel, duel.all_fast());
         mirror.ip("addr add 10.1.0.9/24 dev near");
         expect(duel, duel.all_fast());
         mirror.ip("route replace 10.40.0.0/24 via 10.1.0.254 src 10.1.0.9");
         expect(duel, duel.all_fast());
+        mirror.ip("addr del 10.1.0.9/24 dev near");
+        // which takes the route along, and leaves the other
+        expect(duel, duel.all_fast("far2"));
     }
     {
         SCOPED_TRACE("device deleted");
+        mirror.ip("addr add 10.1.0.9/24 dev near\nroute add 10.40.0.0/24 via 10.1.0.254");
+        expect(duel, duel.all_fast());
         mirror.each([](World &w) { w.taps.erase("far"); });
         mirror.ip("link del near");
         expect(duel, duel.all_fast("far2"));

@@ -5,8 +5,25 @@ namespace conformance {
 
 using selftest::Fd;
 
-Tap::Tap(const std::string &device)
-    : fd_(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL)))
+uint16_t fold(std::string_view bytes, uint32_t sum)
+{
+    for (size_t i = 0; i < bytes.size(); i++)
+        sum += uint32_t(static_cast<uint8_t>(bytes[i])) << (i % 2 ? 0 : 8);
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
+    return static_cast<uint16_t>(sum);
+}
+
+bool Frame::udp_sum_is_right() const
+{
+    std::string_view udp = std::string_view(bytes).substr(ip + header_length());
+    std::string_view addresses = std::string_view(bytes).substr(ip + 12, 8);
+    return !(aux.tp_status & TP_STATUS_CSUMNOTREADY) &&
+           fold(udp, IPPROTO_UDP + static_cast<uint32_t>(udp.size()) + fold(addresses)) == 0xffff;
+}
+
+Tap::Tap(const std::string &device, bool outgoing)
+    : fd_(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL))), outgoing_(outgoing)
 {
     sockaddr_ll sll{};
     sll.sll_family = AF_PACKET;
@@ -15,7 +32,6 @@ Tap::Tap(const std::string &device)
     int on = 1, room = 128 << 20;
     if (!sll.sll_ifindex ||
         setsockopt(fd_.get(), SOL_PACKET, PACKET_AUXDATA, &on, sizeof(on)) < 0 ||
-        setsockopt(fd_.get(), SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on)) < 0 ||
         setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) < 0 ||
         bind(fd_.get(), reinterpret_cast<sockaddr *>(&sll), sizeof(sll)) < 0)
         throw std::runtime_error("capture of " + device + ": " + strerror(errno));
@@ -50,7 +66,8 @@ std::vector<Frame> Tap::take(size_t wanted)
         if (!c || c->cmsg_level != SOL_PACKET || c->cmsg_type != PACKET_AUXDATA)
             throw std::runtime_error("a frame without PACKET_AUXDATA");
         // neighbour discovery has its own times
-        if (sll.sll_protocol != htons(ETH_P_IP))
+        if (sll.sll_protocol != htons(ETH_P_IP) ||
+            (sll.sll_pkttype == PACKET_OUTGOING) != outgoing_)
             continue;
         Frame &f = frames.emplace_back();
         f.bytes.assign(buf.data(), static_cast<size_t>(n));

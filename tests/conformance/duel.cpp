@@ -67,6 +67,7 @@ Duel::Duel(Mirror &mirror, std::vector<sockaddr_in> members, const Setup &setup,
 {
     if (group_.set(members_) != 0)
         throw std::runtime_error(std::string("SO_SETGRP: ") + strerror(errno));
+    SendTrace::of_all().take();
     before_one_ = counters_of(mirror_.one);
     before_group_ = counters_of(mirror_.group);
 }
@@ -130,7 +131,6 @@ void Duel::send_to_group(const Shot &shot, const Outcome &outcome)
     auto errors = outcome.errors;
     errors.insert(outcome.hidden.begin(), outcome.hidden.end());
     auto before = group_.stat();
-    SendTrace::of_all().take();
     EXPECT_EQ(transmit(group_, shot, nullptr), static_cast<long>(shot.data.size()));
     auto events = SendTrace::of_all().take();
     auto after = group_.stat();

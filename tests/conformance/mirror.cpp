@@ -220,6 +220,19 @@ void Mirror::listen(uint16_t port)
     });
 }
 
+Rules::Rules(Mirror &mirror, const std::string &family, const std::vector<Chain> &chains)
+    : mirror_(mirror)
+{
+    std::string table = "table " + family + " t {\n";
+    int number = 0;
+    for (const auto &[hook, rules] : chains)
+        table +=
+            " chain c" + std::to_string(number++) + " {\n type " + hook + "\n" + rules + "\n }\n";
+    mirror_.nft(table + "}\n");
+}
+
+Rules::~Rules() { mirror_.nft("flush ruleset"); }
+
 std::vector<sockaddr_in> members(const std::string &prefix, size_t n, unsigned first)
 {
     std::vector<sockaddr_in> addrs;

@@ -113,17 +113,13 @@ private:
     std::string back_;
 };
 
-// A chain of nft's in both worlds, for as long as this exists.
+// Chains of nft's in both worlds, each a hook and its rules, for as long as this
+// exists. To run nft takes long: tests put together what they can.
 class Rules {
 public:
-    Rules(Mirror &mirror, const std::string &family, const std::string &hook,
-          const std::string &rules)
-        : mirror_(mirror)
-    {
-        mirror_.nft("table " + family + " t {\n chain c {\n type " + hook + "\n" + rules +
-                    "\n }\n}\n");
-    }
-    ~Rules() { mirror_.nft("flush ruleset"); }
+    using Chain = std::pair<std::string, std::string>;
+    Rules(Mirror &mirror, const std::string &family, const std::vector<Chain> &chains);
+    ~Rules();
     Rules(const Rules &) = delete;
     Rules &operator=(const Rules &) = delete;
 

@@ -83,6 +83,8 @@ void expect_order(Mirror &mirror, const std::string &qdisc, uint32_t threads, ui
     SCOPED_TRACE(qdisc + ", " + std::to_string(threads) + " senders");
     auto &w = mirror.group;
     In in(*w.sender);
+    // seen where they leave, and nowhere else: it is many
+    w.taps.erase("far");
     Tap tap("near", true);
     feed(*w.sender, "tc -batch -", "qdisc replace dev near root " + qdisc + "\n");
     Sender s;
@@ -101,25 +103,30 @@ void expect_order(Mirror &mirror, const std::string &qdisc, uint32_t threads, ui
         for (auto &t : senders)
             t.join();
         watch.look(tap.take(members * threads * round));
-        w.taps.at("far").take(0);
         ASSERT_FALSE(testing::Test::HasFatalFailure());
     }
     EXPECT_EQ(tap.lost(), 0u);
     watch.expect(members, sends);
+    EXPECT_NE(output_of(*w.sender, "tc -s qdisc show dev near root").find("(dropped 0,"),
+              std::string::npos);
     expect_fast(size_t{threads} * sends, members);
     EXPECT_EQ(s.stat().totals.sent, members * threads * sends);
     feed(*w.sender, "tc -batch -", "qdisc del dev near root\n");
-    w.taps.at("far").take(0);
+    In there(*w.peer);
+    w.taps.emplace("far", Tap("far"));
 }
+
+// fq_codel that drops nothing for having waited long, as it does on a slow machine.
+const std::string patient = "fq_codel target 10s interval 20s";
 
 TEST_F(Order, PfifoFast) { expect_order(mirror(), "pfifo_fast", 1, 200, 100); }
 
-TEST_F(Order, FqCodel) { expect_order(mirror(), "fq_codel", 1, 200, 300); }
+TEST_F(Order, FqCodel) { expect_order(mirror(), patient, 1, 200, 300); }
 
 TEST_F(Order, TwoSendersAtOnce)
 {
     expect_order(mirror(), "pfifo_fast", 2, 40, 300);
-    expect_order(mirror(), "fq_codel", 2, 40, 100);
+    expect_order(mirror(), patient, 2, 40, 100);
 }
 
 // The identifiers that a member gets are successive, whatever comes in between,
@@ -134,10 +141,9 @@ TEST_F(Order, Identifiers)
     Sender s;
     ASSERT_EQ(s.set(many(0x0a330001, members)), 0);
     std::map<std::string, uint16_t> first, last;
+    SendTrace::of_all().take();
     for (uint16_t i = 0; i < sends; i++) {
-        SendTrace::of_all().take();
-        ASSERT_EQ(s.send(pattern(i)), i);
-        expect_fast(1, members);
+        ASSERT_EQ(s.send("x"), 1);
         auto frames = tap.take(members);
         ASSERT_EQ(frames.size(), members);
         for (const auto &f : frames) {
@@ -149,6 +155,7 @@ TEST_F(Order, Identifiers)
             last[f.to()] = f.ident();
         }
     }
+    expect_fast(sends, members);
     std::set<uint16_t> starts;
     for (const auto &[who, id] : first)
         starts.insert(id);

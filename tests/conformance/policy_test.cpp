@@ -42,29 +42,26 @@ void expect_same_counters(Mirror &mirror)
 
 TEST_F(Filter, Counters)
 {
-    for (const auto &hook : {output, postrouting}) {
-        Rules rules(mirror(), "ip", hook,
-                    "ip daddr 10.1.0.12 counter\nudp length > 8 counter\n"
-                    "oifname near meta skuid 0 meta l4proto udp counter");
-        expect_conformant(mirror(), everyone);
-        expect_same_counters(mirror());
-    }
+    const std::string counters = "ip daddr 10.1.0.12 counter\nudp length > 8 counter\n"
+                                 "oifname near meta skuid 0 meta l4proto udp counter";
+    Rules rules(mirror(), "ip", {{output, counters}, {postrouting, counters}});
+    expect_conformant(mirror(), everyone);
+    expect_same_counters(mirror());
 }
 
-TEST_F(Filter, OneIsRefused)
+TEST_F(Filter, SomeAreRefused)
 {
-    for (const auto &hook : {output, postrouting})
-        for (std::string match : {"ip daddr 10.1.0.11", "meta skuid 0 udp dport 9001"}) {
-            SCOPED_TRACE(match + ", " + hook);
-            Rules rules(mirror(), "ip", hook, match + " drop");
-            expect_conformant(mirror(), but_one);
-        }
+    Rules rules(mirror(), "ip",
+                {{output, "ip daddr 10.1.0.11 drop"},
+                 {postrouting, "oifname near meta skuid 0 udp dport 9003 drop"}});
+    expect_conformant(mirror(),
+                      {.fast = n, .frames = {{"far", n - 2}}, .errors = {{1, EPERM}, {3, EPERM}}});
 }
 
 TEST_F(Filter, OneIsRefusedAtTheDevice)
 {
-    Rules rules(mirror(), "netdev", "filter hook egress device near priority 0;",
-                "ip daddr 10.1.0.11 drop");
+    Rules rules(mirror(), "netdev",
+                {{"filter hook egress device near priority 0;", "ip daddr 10.1.0.11 drop"}});
     Outcome o = but_one;
     o.errors = {{1, ENOBUFS}};
     expect_conformant(mirror(), o, option(SOL_IP, IP_RECVERR, 1));
@@ -74,8 +71,9 @@ TEST_F(Filter, OneIsRefusedAtTheDevice)
 
 TEST_F(Filter, Tracked)
 {
-    Rules rules(mirror(), "ip", output,
-                "ct state new counter\nct direction original counter\nct state invalid drop");
+    Rules rules(mirror(), "ip",
+                {{output, "ct state new counter\nct direction original counter\n"
+                          "ct state invalid drop"}});
     expect_conformant(mirror(), everyone);
     expect_same_counters(mirror());
 }
@@ -85,9 +83,10 @@ constexpr unsigned fresh = 24;
 
 TEST_F(Filter, SourceTranslated)
 {
-    Rules rules(mirror(), "ip", "nat hook postrouting priority 100;",
-                "ip daddr 10.1.0.25 snat to 10.1.0.5\n"
-                "ip daddr 10.1.0.27 udp dport 9003 snat to 10.9.9.9:5555");
+    Rules rules(mirror(), "ip",
+                {{"nat hook postrouting priority 100;",
+                  "ip daddr 10.1.0.25 snat to 10.1.0.5\n"
+                  "ip daddr 10.1.0.27 udp dport 9003 snat to 10.9.9.9:5555"}});
     for (bool sum : {true, false}) {
         mirror().checksum("near", sum);
         Duel duel(mirror(), members("10.1.0.", n, fresh));
@@ -105,9 +104,10 @@ TEST_F(Filter, SourceTranslated)
 // To another address, another port, and out of another device.
 TEST_F(Filter, DestinationTranslated)
 {
-    Rules rules(mirror(), "ip", "nat hook output priority -100;",
-                "ip daddr 10.1.0.29 udp dport 9001 dnat to 10.1.0.30:77\n"
-                "ip daddr 10.1.0.31 dnat to 10.2.0.20");
+    Rules rules(mirror(), "ip",
+                {{"nat hook output priority -100;",
+                  "ip daddr 10.1.0.29 udp dport 9001 dnat to 10.1.0.30:77\n"
+                  "ip daddr 10.1.0.31 dnat to 10.2.0.20"}});
     for (bool sum : {true, false}) {
         mirror().checksum("near", sum);
         Duel duel(mirror(), members("10.1.0.", 4, 28));
@@ -127,19 +127,23 @@ TEST_F(Filter, SomeAreRewritten)
                                    "ip dscp set cs3",        "ip ttl set 5",
                                    "ip saddr set 192.0.2.1", "@th,64,32 set 0xdeadbeef",
                                    "@th,80,16 set 0x1234",   "@th,1984,32 set 0xdeadbeef"};
-    std::string rules;
+    std::vector<Rules::Chain> chains{{output, ""}, {postrouting, ""}};
     unsigned last = first_neighbour;
-    for (auto change : changes)
-        rules += "ip daddr 10.1.0." + std::to_string(++last) + " udp length > 260 " + change + "\n";
-    for (const auto &hook : {output, postrouting}) {
-        SCOPED_TRACE(hook);
-        Rules table(mirror(), "ip", hook, rules);
-        for (bool sum : {true, false}) {
-            mirror().checksum("near", sum);
-            Duel duel(mirror(), members("10.1.0.", 10));
-            for (size_t size : {100, 256, 1000, 1000})
-                duel.send({.data = pattern(size)}, duel.all_fast());
-        }
+    for (auto &[hook, rules] : chains)
+        for (auto change : changes)
+            rules += "ip daddr 10.1.0." + std::to_string(++last) + " udp length > 260 " +
+                     std::string(change) + "\n";
+    Rules rules(mirror(), "ip", chains);
+    for (bool sum : {true, false}) {
+        mirror().checksum("near", sum);
+        Duel duel(mirror(), members("10.1.0.", 18));
+        for (size_t size : {100, 256, 1000, 1000})
+            duel.send({.data = pattern(size)}, duel.all_fast());
+        // all but the source port and what is in the IP header; see also Integrity
+        size_t changed = 0;
+        for (const auto &f : duel.received("far"))
+            changed += f.data() != pattern(1000);
+        EXPECT_EQ(changed, 6U);
     }
     mirror().checksum("near", true);
 }
@@ -149,8 +153,8 @@ TEST_F(Filter, OneIsRerouted)
 {
     mirror().ip("route add 10.1.0.0/24 via 10.2.0.254 table 109\nrule add fwmark 9 lookup 109");
     {
-        Rules rules(mirror(), "ip", "route hook output priority 0;",
-                    "ip daddr 10.1.0.12 meta mark set 9");
+        Rules rules(mirror(), "ip",
+                    {{"route hook output priority 0;", "ip daddr 10.1.0.12 meta mark set 9"}});
         expect_conformant(mirror(), {.fast = n, .frames = {{"far", n - 1}, {"far2", 1}}});
     }
     mirror().ip("route del 10.1.0.0/24 table 109\nrule del fwmark 9 lookup 109");
@@ -160,19 +164,21 @@ TEST_F(Filter, OneIsRerouted)
 TEST_F(Filter, RulesBetweenSends)
 {
     Duel duel(mirror(), members("10.1.0.", n));
-    for (size_t size : {100, 1000}) {
-        duel.send({.data = pattern(size)}, everyone);
-        {
-            Rules rules(mirror(), "ip", output, "ip daddr 10.1.0.11 drop");
-            duel.send({.data = pattern(size)}, but_one);
-        }
-        duel.send({.data = pattern(size)}, everyone);
-        {
-            Rules rules(mirror(), "ip", postrouting, "ip daddr 10.1.0.11 ip ttl set 9");
-            duel.send({.data = pattern(size)}, everyone);
-        }
+    auto both = [&](const Outcome &outcome) {
+        for (size_t size : {100, 1000})
+            duel.send({.data = pattern(size)}, outcome);
+    };
+    both(everyone);
+    {
+        Rules rules(mirror(), "ip", {{output, "ip daddr 10.1.0.11 drop"}});
+        both(but_one);
     }
-    duel.send({.data = pattern(100)}, everyone);
+    both(everyone);
+    {
+        Rules rules(mirror(), "ip", {{postrouting, "ip daddr 10.1.0.11 ip ttl set 9"}});
+        both(everyone);
+    }
+    both(everyone);
 }
 
 } // namespace

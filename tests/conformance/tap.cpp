@@ -45,10 +45,6 @@ std::vector<Frame> Tap::take(size_t wanted)
     static std::string buf(70000, '\0');
     std::vector<Frame> frames;
     for (;;) {
-        pollfd p{.fd = fd_.get(), .events = POLLIN, .revents = 0};
-        if (poll(&p, 1, frames.size() < wanted ? patience : 0) != 1)
-            return frames;
-
         sockaddr_ll sll{};
         iovec iov{buf.data(), buf.size()};
         alignas(cmsghdr) char control[CMSG_SPACE(sizeof(tpacket_auxdata))];
@@ -60,6 +56,12 @@ std::vector<Frame> Tap::take(size_t wanted)
         msg.msg_control = control;
         msg.msg_controllen = sizeof(control);
         ssize_t n = recvmsg(fd_.get(), &msg, MSG_DONTWAIT);
+        if (n < 0 && errno == EAGAIN) {
+            pollfd p{.fd = fd_.get(), .events = POLLIN, .revents = 0};
+            if (frames.size() >= wanted || poll(&p, 1, patience) != 1)
+                return frames;
+            continue;
+        }
         if (n < 0 && errno == ENETDOWN)
             continue; // told once
         cmsghdr *c = n < 0 ? nullptr : CMSG_FIRSTHDR(&msg);

@@ -5,6 +5,7 @@
 
 out=$REPO/build/test
 self=$REPO/build/selftests
+conf=$REPO/build/conformance
 lib=$REPO/build/library
 need build-essential libgtest-dev pkg-config liburing-dev iproute2
 
@@ -16,6 +17,8 @@ obj=${bzimage%/arch/*}
 
 quiet "$out/selftests.log" "building the selftests" \
 	make -C "$REPO/tests/selftests" OUT="$self" -j"$JOBS"
+quiet "$out/conformance.log" "building the conformance tests" \
+	make -C "$REPO/tests/conformance" OUT="$conf" -j"$JOBS"
 quiet "$out/library.log" "building the library and its tests" \
 	make -C "$REPO/tests/library" OUT="$lib" -j"$JOBS"
 quiet "$out/library-san.log" "building them with sanitizers" \
@@ -58,6 +61,9 @@ for t in "$REPO"/tests/selftests/*_test.cpp; do
 	expected+=,$name.xml
 done
 
+programs+=("$conf/conformance_test=/tests/conformance_test")
+expected+=,conformance_test.xml
+
 # The module as it is built outside the tree, to be loaded by the first guest.
 oot=$("$REPO/kernel/scripts/module.sh" "$obj" | tail -n 1)
 
@@ -69,7 +75,7 @@ APPEND=kunit.enable=1 \
 
 "$REPO/tests/qemu/initramfs.sh" "$out/guest.gz" "$obj" \
 	"$REPO/tests/qemu/guest-test.sh" "${programs[@]}"
-"$REPO/tests/qemu/boot.sh" "$bzimage" "$out/guest.gz" "$out/guest" 1500 -smp 2 || rc=1
+"$REPO/tests/qemu/boot.sh" "$bzimage" "$out/guest.gz" "$out/guest" 2400 -smp 2 || rc=1
 
 "$REPO/tests/qemu/verdict.py" "$TREE" "$expected" \
 	"$out/host" "$out/kunit/results" "$out/guest/results" || rc=1

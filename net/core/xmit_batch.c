@@ -23,8 +23,8 @@ void xmit_batch_enable(void)
 EXPORT_SYMBOL_GPL(xmit_batch_enable);
 
 /* The batch of the sender that runs on this CPU. Bottom halves are off as long
- * as there is one; with PREEMPT_RT that is a lock of the CPU's, which keeps other
- * senders away as well.
+ * as there is one; with PREEMPT_RT that is a lock of the CPU's, which keeps
+ * other senders away as well.
  */
 DEFINE_PER_CPU(struct xmit_batch *, xmit_batch_current);
 
@@ -127,6 +127,23 @@ static void xmit_batch_drop(struct xmit_batch *batch, unsigned int from,
 	}
 }
 
+/* How many of @n packets a qdisc takes before it has to run: packets that come
+ * one by one find room in a short queue, if the device keeps up, and those of a
+ * batch are to find it too.
+ */
+static unsigned int xmit_batch_room(const struct Qdisc *q, unsigned int n)
+{
+	unsigned int limit = READ_ONCE(q->limit), qlen = 0;
+
+	if (q->flags & TCQ_F_NOLOCK)
+		limit = READ_ONCE(qdisc_dev(q)->tx_queue_len);
+	else
+		qlen = qdisc_qlen(q);
+	if (!limit)
+		return n;
+	return qlen < limit ? min(n, limit - qlen) : 1;
+}
+
 /* As __dev_xmit_skb() does for one packet that cannot bypass the qdisc. */
 static void xmit_batch_run(struct xmit_batch *batch, unsigned int from,
 			   unsigned int to)
@@ -134,11 +151,15 @@ static void xmit_batch_run(struct xmit_batch *batch, unsigned int from,
 	struct Qdisc *q = batch->pkts[from].q;
 	spinlock_t *root_lock = qdisc_lock(q);
 	struct sk_buff *to_free = NULL;
+	unsigned int n;
 	bool contended;
 
 	if (q->flags & TCQ_F_NOLOCK) {
-		xmit_batch_enqueue(batch, from, to, &to_free);
-		qdisc_run(q);
+		for (; from < to; from += n) {
+			n = xmit_batch_room(q, to - from);
+			xmit_batch_enqueue(batch, from, from + n, &to_free);
+			qdisc_run(q);
+		}
 		goto free;
 	}
 
@@ -148,11 +169,14 @@ static void xmit_batch_run(struct xmit_batch *batch, unsigned int from,
 		spin_lock(&q->busylock);
 
 	spin_lock(root_lock);
-	if (unlikely(test_bit(__QDISC_STATE_DEACTIVATED, &q->state))) {
-		xmit_batch_drop(batch, from, to, &to_free);
-	} else {
+	for (; from < to; from += n) {
+		n = xmit_batch_room(q, to - from);
+		if (unlikely(test_bit(__QDISC_STATE_DEACTIVATED, &q->state))) {
+			xmit_batch_drop(batch, from, from + n, &to_free);
+			continue;
+		}
 		WRITE_ONCE(q->owner, smp_processor_id());
-		xmit_batch_enqueue(batch, from, to, &to_free);
+		xmit_batch_enqueue(batch, from, from + n, &to_free);
 		WRITE_ONCE(q->owner, -1);
 		if (qdisc_run_begin(q)) {
 			if (unlikely(contended)) {
@@ -175,8 +199,8 @@ free:
  * xmit_batch_end - hand over what was kept
  * @batch: the batch
  *
- * What a qdisc did not take has its NET_XMIT_* code in its result, and is freed.
- * The result of what was taken is not written.
+ * What a qdisc did not take has its NET_XMIT_* code in its result, and is
+ * freed. The result of what was taken is not written.
  */
 void xmit_batch_end(struct xmit_batch *batch)
 {

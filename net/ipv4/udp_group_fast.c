@@ -6,12 +6,12 @@
  * send, what is the same for a path once for all members that have it. They go
  * out in batches. A batch is first gone through in process context, where the
  * security module is asked about each member, which may sleep, and paths are
- * looked up; then with bottom halves off, where the datagrams are made and sent.
+ * looked up; then with bottom halves off, where datagrams are made and sent.
  *
  * It does only what it can do exactly as udp_sendmsg() would. A message that
  * needs more (IP options, fragments, GSO, time stamps, zerocopy) does not begin
- * here, and a member that does (xfrm, tunnels, broadcast, multicast, no route) is
- * left to the true path.
+ * here, and a member that does (xfrm, tunnels, broadcast, multicast, no route)
+ * is left to the true path.
  */
 
 #include <linux/bpf-cgroup.h>
@@ -97,8 +97,8 @@ struct udp_group_fast {
  * @dst: its route
  * @dev: its device
  * @hh_len: room for the link layer
- * @csum: CHECKSUM_PARTIAL if the device makes the checksum, CHECKSUM_COMPLETE if
- *	it is made here, CHECKSUM_NONE if there is none
+ * @csum: CHECKSUM_PARTIAL if the device makes the checksum, CHECKSUM_COMPLETE
+ *	if it is made here, CHECKSUM_NONE if there is none
  * @has_ident: datagrams have an IP identifier
  * @is_direct: nobody is to be asked between here and the neighbour
  * @is_v6gw: the neighbour is an IPv6 router
@@ -250,8 +250,9 @@ struct udp_group_fast *udp_group_fast_begin(struct udp_group_send *s,
 	f->room = skb_tailroom(f->skbs[0]);
 
 	err = udp_group_payload_init(&f->payload, s->sk, &from, s->len,
-				     f->room - UDP_GROUP_HEADERS -
-				     UDP_GROUP_HEADROOM);
+				     round_down(f->room - UDP_GROUP_HEADROOM,
+						UDP_GROUP_COPY_STEP) -
+				     UDP_GROUP_HEADERS);
 	if (err)
 		goto end_fast;
 
@@ -278,14 +279,14 @@ static bool udp_group_fits(const struct udp_group_fast *f,
 			   const struct dst_entry *dst)
 {
 	const struct net_device *dev = READ_ONCE(dst->dev);
-	unsigned int mtu, head;
+	unsigned int mtu;
 
 	mtu = ip_sk_use_pmtu(f->s->sk) ? dst_mtu(dst) : READ_ONCE(dev->mtu);
 	if (!inetdev_valid_mtu(mtu) || UDP_GROUP_HEADERS + f->s->len > mtu)
 		return false;
 
-	head = LL_RESERVED_SPACE(dev) + f->payload.linear_len;
-	return head + UDP_GROUP_COPY_STEP <= f->room;
+	return LL_RESERVED_SPACE(dev) +
+	       round_up(f->payload.linear_len, UDP_GROUP_COPY_STEP) <= f->room;
 }
 
 /* Can the member be sent to here, as far as its path goes? */
@@ -638,10 +639,9 @@ static void udp_group_count_batch(struct udp_group_fast *f)
 u32 udp_group_fast_send(struct udp_group_fast *f, u32 slot)
 {
 	struct udp_group_send *s = f->s;
-	u32 room;
+	u32 room = min(UDP_GROUP_BATCH, s->t->slots - slot);
 
-	room = udp_group_reserve(s->sk, min(UDP_GROUP_BATCH, s->t->slots - slot),
-				 f->truesize);
+	room = udp_group_reserve(s->sk, room, f->truesize);
 
 	/* A path is checked once in a batch */
 	udp_group_path_put(f->path);

@@ -202,8 +202,9 @@ static void compare_sizes(struct kunit *test)
 		struct sk_buff *one[MEMBERS], *group;
 
 		for (m = 0; m < MEMBERS; m++) {
-			KUNIT_EXPECT_EQ(test, sizes[i],
-					fast_send(ctx, sizes[i], &ctx->addr[m]));
+			int ret = fast_send(ctx, sizes[i], &ctx->addr[m]);
+
+			KUNIT_EXPECT_EQ(test, sizes[i], ret);
 			one[m] = fast_next(test);
 			KUNIT_EXPECT_NOT_NULL(test, one[m]);
 		}

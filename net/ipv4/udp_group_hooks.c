@@ -162,6 +162,8 @@ EXPORT_SYMBOL_GPL(udp_group_attach);
  *
  * For the engine, which is a module, where it does not go through
  * sock_sendmsg(). May sleep.
+ *
+ * Return: 0, or the errno of the module that refuses the member.
  */
 int udp_group_security_sendmsg(struct sock *sk, struct msghdr *msg, int len)
 {

@@ -212,7 +212,8 @@ struct udp_group_headers {
 } __packed __aligned(4);
 
 /* Data that are longer are never copied: no small head has room for them. What
- * is copied is copied in steps: behind it there must be room for the rest of one.
+ * is copied is copied in steps: behind it there must be room for the rest of
+ * one.
  */
 #define UDP_GROUP_COPY_STEP	64
 #define UDP_GROUP_COPY_MAX	(384 - sizeof(struct udp_group_headers))

@@ -133,7 +133,7 @@ static struct udp_group_path *udp_group_path_share(struct udp_group_sock *gs,
 	return path;
 }
 
-/* Ways that a group which is dissolved remembers hold their routes for nobody. */
+/* What a group remembers that is dissolved holds routes for nobody. */
 void udp_group_paths_forget(struct udp_group_sock *gs)
 {
 	struct udp_group_path *paths[UDP_GROUP_PATHS];

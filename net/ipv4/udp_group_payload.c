@@ -78,7 +78,7 @@ void udp_group_payload_free(struct udp_group_payload *p)
 		put_page(skb_frag_page(&p->frags[i]));
 }
 
-/* The sum of the data, for devices that do not make it: once for all members. */
+/* The sum of the data, for devices that do not make it: once for all. */
 __wsum udp_group_payload_csum(struct udp_group_payload *p)
 {
 	unsigned int i, off = 0;

@@ -67,7 +67,7 @@ bool udp_group_has_room_for(const struct sock *sk, u32 members, size_t len)
  * @truesize: what each is charged with
  *
  * As many as a sender would that asks before each one: the last may exceed the
- * buffer. What is not needed after all is given back with udp_group_unreserve().
+ * buffer. What is not needed is given back with udp_group_unreserve().
  *
  * Return: how many were charged.
  */

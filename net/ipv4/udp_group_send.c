@@ -2,11 +2,11 @@
 /*
  * Group unicast for UDP: one send, a datagram to every member.
  *
- * Members that the fast path can serve are sent to in batches. Any other is sent
- * to by what sendto() itself runs, the true path: sock_sendmsg() with the member
- * for the destination and the data rewound. So the LSM's hook, cgroup programs,
- * the route lookup, netfilter, the qdisc and the counters act on it as they do
- * on a sendto(), whatever they are.
+ * Members that the fast path can serve are sent to in batches. Any other is
+ * sent to by what sendto() itself runs, the true path: sock_sendmsg() with the
+ * member for the destination and the data rewound. So the LSM's hook, cgroup
+ * programs, the route lookup, netfilter, the qdisc and the counters act on it
+ * as they do on a sendto(), whatever they are.
  */
 
 #include <linux/net.h>
@@ -226,7 +226,8 @@ int udp_group_sendmsg(struct sock *sk, struct msghdr *msg, size_t len,
 		udp_group_fast_end(f);
 
 	if (passed) {
-		iov_iter_advance(&msg->msg_iter, iov_iter_count(&msg->msg_iter));
+		iov_iter_advance(&msg->msg_iter,
+				 iov_iter_count(&msg->msg_iter));
 		s.sum.unreached = s.t->members - s.sum.sent - s.sum.failed;
 		udp_group_add_totals(s.gs, &s.sum);
 		err = 0;

@@ -10,9 +10,15 @@ help:
 	@echo '                     (FILE=PATH: another file)'
 	@echo 'make test            all tests: KUnit, selftests, library; in QEMU on a debug kernel'
 	@echo 'make check           what reviewers run, on every patch; check-fast is a part of it'
-	@echo 'make bench-quick     instructions a member, for each way of sending'
+	@echo 'make conformance     groups against sendto(), packet by packet (FILTER=...)'
+	@echo 'make bench-quick     instructions a member, for each way of sending; the aims'
+	@echo 'make bench           all experiments, and a report with plots; minutes'
+	@echo 'make bench-profile   where instructions go, locked ones, modelled cache misses'
+	@echo 'make bench-um        time a member at native speed (User-Mode Linux)'
+	@echo 'make bench-capacity  checks what `groupcast capacity` predicts'
+	@echo 'make bench-iperf     iperf3 with and without the patches'
 	@echo 'make shell           boot to a prompt with the programs on board'
-	@echo 'make kernel          build (CONFIG=demo|debug|bench); prints the path of the bzImage'
+	@echo 'make kernel          build (CONFIG=demo|debug|bench|um); prints the path of the image'
 	@echo 'make patch           write the series for git am to build/patches/$(KVER)/'
 	@echo 'make apply TREE=DIR  apply the series to a kernel tree of yours'
 	@echo 'make module KDIR=DIR build udp_group.ko for a kernel that has the hooks'
@@ -31,8 +37,26 @@ check:
 check-fast:
 	@kernel/scripts/check.sh fast
 
+conformance:
+	@tests/conformance/run.sh '$(FILTER)'
+
 bench-quick:
 	@tests/bench/run.sh
+
+bench:
+	@tests/bench/all.sh
+
+bench-profile:
+	@tests/bench/profile/run.sh
+
+bench-um:
+	@tests/bench/um/run.sh
+
+bench-capacity:
+	@tests/bench/capacity-check.sh
+
+bench-iperf:
+	@tests/bench/iperf/run.sh
 
 shell:
 	@tests/qemu/shell.sh
@@ -58,4 +82,5 @@ install: lib
 clean:
 	rm -rf build
 
-.PHONY: help demo test check check-fast bench-quick shell kernel patch apply module lib install clean
+.PHONY: help demo test check check-fast conformance bench-quick bench bench-profile bench-um \
+	bench-capacity bench-iperf shell kernel patch apply module lib install clean

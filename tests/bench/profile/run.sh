@@ -15,7 +15,7 @@
 here=$REPO/tests/bench/profile
 out=$REPO/build/bench/profile
 results=$REPO/build/bench/results
-read -ra ways <<<"${WAYS:-connected sendto sendmmsg group}" # group last, see below
+read -ra ways <<<"${WAYS:-connected sendto sendmmsg io_uring af_xdp group}" # group last, see below
 
 # boot NAME [PLUGIN-OPTIONS]: runs the plan, its results in $out/NAME.run.
 # One CPU would have Linux replace its LOCK prefixes, which are to be counted.
@@ -91,7 +91,7 @@ functions) [ $# -ge 4 ] || die "usage: run.sh functions WAY[,WAY...] MEMBERS BYT
 esac
 command="tests/bench/profile/run.sh ${*:-all}"
 [ -z "${WAYS:-}" ] || command="WAYS='$WAYS' $command"
-need build-essential python3 qemu-system-x86
+need build-essential python3 qemu-system-x86 liburing-dev libxdp-dev libbpf-dev
 
 # $kernel has System.map, and root/ for its modules.
 if [ -n "${BENCH_KERNEL:-}" ]; then

@@ -41,8 +41,8 @@ struct sock;
  * @pkts: the packets, each with its qdisc, queue and result
  *
  * Lives in one section with bottom halves off, from xmit_batch_begin() to
- * xmit_batch_end(): this keeps the qdiscs and devices alive, and other senders on
- * this CPU away.
+ * xmit_batch_end(): this keeps the qdiscs and devices alive, and other senders
+ * on this CPU away.
  */
 struct xmit_batch {
 	const struct sock	*sk;

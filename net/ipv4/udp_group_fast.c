@@ -215,7 +215,7 @@ void udp_group_fast_end(struct udp_group_fast *f)
 	udp_group_path_put(f->path);
 	udp_group_payload_free(&f->payload);
 	while (f->nr_skbs)
-		kfree_skb(f->skbs[--f->nr_skbs]);
+		consume_skb(f->skbs[--f->nr_skbs]);
 	udp_group_fast_free(f);
 }
 

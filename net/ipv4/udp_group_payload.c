@@ -46,6 +46,16 @@ static int udp_group_payload_copy_pages(struct udp_group_payload *p,
 	return 0;
 }
 
+/* What is behind the data in the last step gets into the room behind a datagram.
+ * A device that pads short frames with that is not to send what was here before.
+ */
+static void udp_group_payload_clear_rest(struct udp_group_payload *p)
+{
+	BUILD_BUG_ON(sizeof(p->linear) % UDP_GROUP_COPY_STEP);
+	memset((void *)&p->linear + p->linear_len, 0,
+	       round_up(p->linear_len, UDP_GROUP_COPY_STEP) - p->linear_len);
+}
+
 /**
  * udp_group_payload_init - copy a message's data
  * @p: where to
@@ -64,9 +74,12 @@ int udp_group_payload_init(struct udp_group_payload *p, struct sock *sk,
 	p->is_summed = false;
 
 	p->linear_len = sizeof(p->linear.headers);
-	if (len > min(room, sizeof(p->linear.data)))
+	if (len > min(room, sizeof(p->linear.data))) {
+		udp_group_payload_clear_rest(p);
 		return udp_group_payload_copy_pages(p, sk, from);
+	}
 	p->linear_len += len;
+	udp_group_payload_clear_rest(p);
 	return copy_from_iter(p->linear.data, len, from) == len ? 0 : -EFAULT;
 }
 

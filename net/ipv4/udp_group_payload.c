@@ -46,8 +46,9 @@ static int udp_group_payload_copy_pages(struct udp_group_payload *p,
 	return 0;
 }
 
-/* What is behind the data in the last step gets into the room behind a datagram.
- * A device that pads short frames with that is not to send what was here before.
+/* What is behind the data in the last step gets into the room behind a
+ * datagram. A device that pads short frames with that is not to send what was
+ * here before.
  */
 static void udp_group_payload_clear_rest(struct udp_group_payload *p)
 {

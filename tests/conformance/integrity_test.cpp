@@ -116,12 +116,6 @@ TEST_F(Integrity, SomeAreEncrypted)
          "table ip t {\n chain c {\n type nat hook output priority -100;\n"
          "ip daddr { 10.50.0.2, 10.50.0.8 } udp dport 9 dnat to 10.50.0.250:9\n }\n}\n");
     {
-        std::vector<Receiver> rs;
-        {
-            In in(*w.peer);
-            // the packet filter's members reach the same one
-            rs.emplace_back("10.50.0.250", 9);
-        }
         In in(*w.sender);
         auto addrs = many(0x0a320001, n);
         addrs[4] = address("10.50.0.250", 9);
@@ -147,14 +141,12 @@ TEST_F(Integrity, SomeAreEncrypted)
             }
             EXPECT_EQ(clear, n - 3);
             EXPECT_EQ(encrypted, 3u);
-            for (int i = 0; i < 3; i++)
-                EXPECT_TRUE(rs[0].next() == data) << "what was decrypted, " << i;
         }
     }
     feed(*w.sender, "nft -f -", "flush ruleset\n");
     feed(*w.sender, "ip -batch -", "xfrm policy flush\nxfrm state flush\n");
     feed(*w.peer, "ip -batch -",
-         "xfrm state flush\naddr del 10.50.0.250/32 dev far\nroute del default dev far\n");
+         "xfrm state flush\nroute del default dev far\naddr del 10.50.0.250/32 dev far\n");
 }
 
 // The program's memory changes while the send reads it: what was read is the

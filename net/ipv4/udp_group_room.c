@@ -60,6 +60,14 @@ bool udp_group_has_room_for(const struct sock *sk, u32 members, size_t len)
 	       READ_ONCE(sk->sk_sndbuf);
 }
 
+/* How many of @n datagrams fit, if the last may exceed the buffer. */
+static u32 udp_group_room_for(int sndbuf, int used, u32 n, u32 truesize)
+{
+	if (used >= sndbuf)
+		return 0;
+	return min(n, DIV_ROUND_UP(sndbuf - used, truesize));
+}
+
 /**
  * udp_group_reserve - charge datagrams to the socket before they are made
  * @sk: the socket
@@ -74,16 +82,19 @@ bool udp_group_has_room_for(const struct sock *sk, u32 members, size_t len)
 u32 udp_group_reserve(struct sock *sk, u32 n, u32 truesize)
 {
 	int sndbuf = READ_ONCE(sk->sk_sndbuf);
-	u32 granted = 0;
+	u32 granted;
 	int used;
 
-	/* First charge, then look how much was too much: another thread may be
-	 * doing the same.
+	n = udp_group_room_for(sndbuf, sk_wmem_alloc_get(sk), n, truesize);
+	if (!n)
+		return 0;
+
+	/* Another thread may have been doing the same: what is too much now
+	 * that both are charged is given back.
 	 */
 	__refcount_add(n * truesize, &sk->sk_wmem_alloc, &used);
 	used--;		/* the socket's own */
-	if (used < sndbuf)
-		granted = min(n, DIV_ROUND_UP(sndbuf - used, truesize));
+	granted = udp_group_room_for(sndbuf, used, n, truesize);
 	udp_group_unreserve(sk, n - granted, truesize);
 	return granted;
 }

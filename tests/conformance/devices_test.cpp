@@ -249,6 +249,7 @@ TEST_F(Devices, DepartureTimes)
         ASSERT_EQ(s.set(members("10.1.0.", n)), 0);
         for (size_t size : {100, 1000}) {
             SendTrace::of_all().take();
+            w.taps.at("far").take(0); // what the test before has left
             uint64_t time = monotonic() + 4'000'000'000;
             Message m(pattern(size), leave_at(time));
             EXPECT_EQ(m.send(s), static_cast<long>(size));

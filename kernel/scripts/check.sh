@@ -12,7 +12,8 @@ patches=$REPO/build/patches/$KVER
 passed=0 failed=0
 
 need_for_kernel
-need clang-format clang-tidy shellcheck sparse codespell libgtest-dev
+need clang-format clang-tidy shellcheck sparse codespell libgtest-dev \
+	liburing-dev libxdp-dev libbpf-dev
 mkdir -p "$out"
 
 # check NAME COMMAND...: passes if the command succeeds and says nothing bad.
@@ -104,7 +105,7 @@ if [ "$what" = all ]; then
 	"$REPO/kernel/scripts/tree.sh"
 
 	touched=(net/core/sock.o net/ipv4/udp.o net/ipv4/udp_bpf.o net/ipv4/ip_sockglue.o
-		net/ipv4/udp_group_hooks.o)
+		net/ipv4/udp_group_hooks.o net/core/xmit_batch.o)
 	for f in "$REPO"/net/ipv4/udp_group_*.c; do
 		case $f in *_hooks.c | *_kunit.c) ;; *) touched+=("net/ipv4/$(basename "$f" .c).o") ;; esac
 	done
@@ -112,13 +113,13 @@ if [ "$what" = all ]; then
 	# What was there before has warnings of its own; new files have none.
 	kmake -k C=1 CHECK=sparse W=1 "${touched[@]}" >"$out/sparse.log" 2>&1 || true
 	for f in "${touched[@]}"; do
-		case $f in */udp_group_*) ;; *) continue ;; esac
+		case $f in */udp_group_* | */xmit_batch.o) ;; *) continue ;; esac
 		check "sparse and W=1 on ${f##*/}" sh -c '
 			grep "CHECK .*$1" "$2" && ! grep -E "$1:[0-9]+:.*(warning|error)" "$2"' \
 			sh "$(basename "$f" .o).c" "$out/sparse.log"
 	done
 	check "sparse and W=1 on the headers" sh -c '
-		! grep -E "udp_group(_impl)?\.h:[0-9]+:.*(warning|error)" "$1"' sh "$out/sparse.log"
+		! grep -E "(udp_group(_impl)?|xmit_batch)\.h:[0-9]+:.*(warning|error)" "$1"' sh "$out/sparse.log"
 
 	"$REPO/kernel/scripts/build.sh" demo
 	check "the module outside the tree" "$REPO/kernel/scripts/module.sh" "$CACHE/build/$KVER-demo"

@@ -33,7 +33,7 @@ DEFINE_PER_CPU(struct xmit_batch *, xmit_batch_current);
  * @batch: where to keep them
  * @sk: socket that they belong to
  *
- * The caller is in process context and has disabled bottom halves.
+ * In process context. Bottom halves are off until xmit_batch_end().
  */
 void xmit_batch_begin(struct xmit_batch *batch, const struct sock *sk)
 {

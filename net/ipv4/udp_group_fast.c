@@ -19,6 +19,7 @@
 #include <linux/percpu.h>
 #include <linux/slab.h>
 #include <net/arp.h>
+#include <net/checksum.h>
 #include <net/inet_common.h>
 #include <net/ip.h>
 #include <net/l3mdev.h>
@@ -54,12 +55,11 @@
  * @flow: number of that flow
  * @ident: what is added to a member's IP identifier
  * @truesize: what each datagram is charged with
- * @room: length of data and headers that fit into a head
+ * @headroom: what a head has room for before the headers
  * @path: path that the last member had, if it was checked in this batch, and
  *	datagrams of this message can take it, or NULL
  * @priority: priority of the datagrams
  * @ignore_df: they may be fragmented by others all the same
- * @headers: headers, as far as they are the same for all
  * @payload: the data
  * @skbs: sk_buffs for the next datagrams
  * @nr_skbs: how many are left
@@ -76,11 +76,10 @@ struct udp_group_fast {
 	u32				flow;
 	u16				ident;
 	u32				truesize;
-	unsigned int			room;
+	unsigned int			headroom;
 	struct udp_group_path		*path;
 	bool				ignore_df;
 	u32				priority;
-	struct udp_group_headers	headers;
 	struct udp_group_payload	payload;
 	unsigned int			nr_skbs;
 	struct sk_buff			*skbs[UDP_GROUP_CHUNK];
@@ -184,7 +183,6 @@ static void udp_group_init_flow(struct udp_group_fast *f)
 	const struct ipcm_cookie *ipc = f->ipc;
 	struct sock *sk = f->s->sk;
 
-	memset(&f->fl4, 0, sizeof(f->fl4));
 	flowi4_init_output(&f->fl4, ipc->oif ?: READ_ONCE(inet->uc_index),
 			   ipc->sockc.mark, get_rttos(ipc, inet),
 			   ip_sendmsg_scope(inet, ipc, f->s->msg),
@@ -194,13 +192,15 @@ static void udp_group_init_flow(struct udp_group_fast *f)
 	f->flow = udp_group_flow_get(f->s->gs, &f->fl4);
 }
 
+/* Headers, as far as they are the same for all: see udp_group_way_init() */
 static void udp_group_init_headers(struct udp_group_fast *f)
 {
+	struct udp_group_headers *h = &f->payload.linear.headers;
 	struct inet_sock *inet = inet_sk(f->s->sk);
-	struct udphdr *uh = &f->headers.udp;
-	struct iphdr *iph = &f->headers.ip;
+	struct udphdr *uh = &h->udp;
+	struct iphdr *iph = &h->ip;
 
-	memset(&f->headers, 0, sizeof(f->headers));
+	memset(h, 0, sizeof(*h));
 	iph->version = 4;
 	iph->ihl = 5;
 	iph->tos = f->ipc->tos != -1 ? f->ipc->tos : READ_ONCE(inet->tos);
@@ -224,14 +224,16 @@ void udp_group_fast_end(struct udp_group_fast *f)
  * @s: the send
  * @ipc: control messages of the message
  *
+ * Uses up the message's data.
+ *
  * Return: this, or NULL if all members are to be sent to on the true path, or
  * -EFAULT.
  */
 struct udp_group_fast *udp_group_fast_begin(struct udp_group_send *s,
 					    const struct ipcm_cookie *ipc)
 {
-	struct iov_iter from = s->data;
 	struct udp_group_fast *f;
+	unsigned int room;
 	int err = -ENOBUFS;
 
 	if (!udp_group_is_plain(s, ipc))
@@ -247,14 +249,17 @@ struct udp_group_fast *udp_group_fast_begin(struct udp_group_send *s,
 	f->payload.nr_frags = 0;
 	if (!udp_group_refill(f, s->t->slots, s->sk->sk_allocation))
 		goto end_fast;
-	f->room = skb_tailroom(f->skbs[0]);
 
-	err = udp_group_payload_init(&f->payload, s->sk, &from, s->len,
-				     round_down(f->room - UDP_GROUP_HEADROOM,
+	room = skb_tailroom(f->skbs[0]);
+	err = udp_group_payload_init(&f->payload, s->sk, &s->msg->msg_iter,
+				     s->len,
+				     round_down(room - UDP_GROUP_HEADROOM,
 						UDP_GROUP_COPY_STEP) -
 				     UDP_GROUP_HEADERS);
 	if (err)
 		goto end_fast;
+	f->headroom = room - round_up(f->payload.linear_len,
+				      UDP_GROUP_COPY_STEP);
 
 	f->truesize = f->skbs[0]->truesize;
 	if (f->payload.nr_frags)
@@ -284,21 +289,15 @@ static bool udp_group_fits(const struct udp_group_fast *f,
 	mtu = ip_sk_use_pmtu(f->s->sk) ? dst_mtu(dst) : READ_ONCE(dev->mtu);
 	if (!inetdev_valid_mtu(mtu) || UDP_GROUP_HEADERS + f->s->len > mtu)
 		return false;
-
-	return LL_RESERVED_SPACE(dev) +
-	       round_up(f->payload.linear_len, UDP_GROUP_COPY_STEP) <= f->room;
+	return LL_RESERVED_SPACE(dev) <= f->headroom;
 }
 
-/* Can the member be sent to here, as far as its path goes? */
-static bool udp_group_has_way(struct udp_group_fast *f,
-			      struct udp_group_member *m)
+/* Find the member's path, and whether it can be taken here. */
+static noinline bool udp_group_find_way(struct udp_group_fast *f,
+					struct udp_group_member *m)
 {
 	struct udp_group_path *path;
 	bool fits;
-
-	/* The reference keeps the address from becoming another path's */
-	if (likely(f->path && rcu_access_pointer(m->path) == f->path))
-		return true;
 
 	udp_group_path_put(f->path);
 	f->path = NULL;
@@ -312,6 +311,16 @@ static bool udp_group_has_way(struct udp_group_fast *f,
 	else
 		udp_group_path_put(path);
 	return fits;
+}
+
+/* Can the member be sent to here, as far as its path goes? */
+static bool udp_group_has_way(struct udp_group_fast *f,
+			      struct udp_group_member *m)
+{
+	/* The reference keeps the address from becoming another path's */
+	if (likely(f->path && rcu_access_pointer(m->path) == f->path))
+		return true;
+	return udp_group_find_way(f, m);
 }
 
 static int udp_group_ask_security(struct udp_group_send *s,
@@ -420,21 +429,21 @@ static bool udp_group_way_init(struct udp_group_fast *f,
 	else
 		way->csum = CHECKSUM_COMPLETE;
 
-	f->payload.linear.headers = f->headers;
 	iph->saddr = path->saddr;
-
 	ttl = f->ipc->ttl ?: READ_ONCE(inet->uc_ttl);
 	iph->ttl = ttl < 0 ? ip4_dst_hoplimit(way->dst) : ttl;
 
-	if (pmtudisc == IP_PMTUDISC_DO || pmtudisc == IP_PMTUDISC_PROBE ||
-	    (UDP_GROUP_HEADERS + f->s->len <= dst_mtu(way->dst) &&
-	     ip_dont_fragment(sk, way->dst)))
+	/* That it is no longer than the route's MTU, where that matters, has
+	 * been seen in udp_group_fits().
+	 */
+	iph->frag_off = 0;
+	if (pmtudisc == IP_PMTUDISC_PROBE || ip_dont_fragment(sk, way->dst))
 		iph->frag_off = htons(IP_DF);
 	/* See ip_select_ident_segs() */
 	way->has_ident = !iph->frag_off || f->ignore_df;
 
 	udp_group_way_init_neigh(way, sock_net(sk));
-	way->ip_sum = csum_partial(iph, sizeof(*iph), 0);
+	way->ip_sum = ~csum_unfold(ip_fast_csum(iph, iph->ihl));
 	way->pseudo_sum = csum_tcpudp_nofold(path->saddr, 0,
 					     sizeof(struct udphdr) + f->s->len,
 					     IPPROTO_UDP, 0);
@@ -639,15 +648,21 @@ static void udp_group_count_batch(struct udp_group_fast *f)
 u32 udp_group_fast_send(struct udp_group_fast *f, u32 slot)
 {
 	struct udp_group_send *s = f->s;
+	struct udp_group_member *m = &s->t->slot[slot];
 	u32 room = min(UDP_GROUP_BATCH, s->t->slots - slot);
 
-	room = udp_group_reserve(s->sk, room, f->truesize);
-
 	/* A path is checked once in a batch */
-	udp_group_path_put(f->path);
-	f->path = NULL;
+	if (udp_group_is_hole(m)) {
+		udp_group_path_put(f->path);
+		f->path = NULL;
+	} else if (!udp_group_find_way(f, m)) {
+		return slot;	/* Nothing is charged if it does not begin */
+	}
+
+	room = udp_group_reserve(s->sk, room, f->truesize);
 	slot = udp_group_collect(f, slot, room);
-	udp_group_unreserve(s->sk, room - f->n, f->truesize);
+	if (unlikely(f->n < room))
+		udp_group_unreserve(s->sk, room - f->n, f->truesize);
 	if (f->n) {
 		udp_group_transmit(f);
 		udp_group_count_batch(f);

@@ -19,6 +19,7 @@
 #include <linux/atomic.h>
 #include <linux/ip.h>
 #include <linux/refcount.h>
+#include <linux/seqlock.h>
 #include <linux/skbuff.h>
 #include <linux/spinlock.h>
 #include <linux/udp.h>
@@ -86,9 +87,10 @@ struct udp_group_member {
  * @hash_seed: what the addresses are hashed with, so that no one can choose
  *	many that meet in one bucket
  * @generation: as the user sees it
+ * @rcu: whoever looks for the version in use may meet the last one
  * @hash: slot + 1 of the first member in each bucket, 0 if it is empty;
  *	behind the slots, in the same allocation
- * @slot: the members
+ * @slot: the members; they go with the last reference, and do not wait for RCU
  */
 struct udp_group_table {
 	refcount_t		ref;
@@ -97,8 +99,9 @@ struct udp_group_table {
 	u32			hash_mask;
 	u32			hash_seed;
 	u64			generation;
+	struct rcu_head		rcu;
 	u32			*hash;
-	struct udp_group_member	slot[] __counted_by(slots);
+	struct udp_group_member	*slot;
 };
 
 /* What a send adds to the totals when it is over. */
@@ -115,8 +118,8 @@ struct udp_group_totals {
 /**
  * struct udp_group_sock - the group of a socket
  * @group: what the hooks see; first, they free and find it by this
- * @lock: guards @table, @totals, @fl4, @flow and @paths, and taking a reference
- *	to the table
+ * @lock: guards changes of @table, @fl4 and @flow, and @totals and @paths
+ * @flow_seq: what @fl4 and @flow are read under
  * @table: the version in use, NULL while there are no members
  * @generation: number of changes so far; changed under the socket lock
  * @tables: versions alive
@@ -129,8 +132,9 @@ struct udp_group_totals {
  */
 struct udp_group_sock {
 	struct udp_group	group;
-	spinlock_t		lock;	/* table and totals */
-	struct udp_group_table	*table;
+	spinlock_t		lock;	/* see above */
+	seqcount_spinlock_t	flow_seq;
+	struct udp_group_table __rcu *table;
 	u64			generation;
 	atomic_t		tables;
 	struct udp_group_totals	totals;
@@ -172,6 +176,9 @@ struct udp_group_table *udp_group_table_parse(const void *addrs,
 					      unsigned int len);
 struct udp_group_table *udp_group_table_get(struct udp_group_sock *gs);
 void udp_group_table_put(struct udp_group_sock *gs, struct udp_group_table *t);
+struct udp_group_table *udp_group_table_swap(struct udp_group_sock *gs,
+					     struct udp_group_table *t);
+void udp_group_table_free(struct udp_group_table *t);
 struct udp_group_member *udp_group_table_find(struct udp_group_table *t,
 					      __be32 addr, __be16 port);
 
@@ -274,8 +281,14 @@ struct udp_group_path *udp_group_path_get(struct udp_group_sock *gs,
 					  struct sock *sk,
 					  const struct flowi4 *fl4, u32 flow,
 					  struct udp_group_member *m);
-void udp_group_path_put(struct udp_group_path *path);
+void udp_group_path_free(struct udp_group_path *path);
 void udp_group_paths_forget(struct udp_group_sock *gs);
+
+static inline void udp_group_path_put(struct udp_group_path *path)
+{
+	if (path && refcount_dec_and_test(&path->ref))
+		udp_group_path_free(path);
+}
 
 /* udp_group_room.c */
 bool udp_group_has_room(const struct sock *sk);

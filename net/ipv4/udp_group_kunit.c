@@ -31,7 +31,7 @@ static long parse_error(const void *addrs, unsigned int len)
 
 	if (IS_ERR(t))
 		return PTR_ERR(t);
-	kvfree(t);
+	udp_group_table_free(t);
 	return 0;
 }
 
@@ -54,7 +54,7 @@ static void table_keeps_order(struct kunit *test)
 					     sizeof(addrs[i])), 0);
 		KUNIT_EXPECT_PTR_EQ(test, &t->slot[i], find(t, &addrs[i]));
 	}
-	kvfree(t);
+	udp_group_table_free(t);
 }
 
 static void table_finds_no_stranger(struct kunit *test)
@@ -70,7 +70,7 @@ static void table_finds_no_stranger(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, udp_group_table_find(t, htonl(0x0a000002),
 						     htons(1000)));
 	KUNIT_EXPECT_NULL(test, udp_group_table_find(t, 0, 0));
-	kvfree(t);
+	udp_group_table_free(t);
 }
 
 /* Every length from 1 on that does not end where an address does. */
@@ -165,7 +165,7 @@ static void table_of_the_largest_size(struct kunit *test)
 		missed += find(t, &addrs[i]) != &t->slot[i];
 	KUNIT_EXPECT_EQ(test, missed, 0);
 	KUNIT_EXPECT_LE(test, sizeof(t->slot[0]) + 2 * sizeof(t->hash[0]), 128);
-	kvfree(t);
+	udp_group_table_free(t);
 free_addrs:
 	kvfree(addrs);
 }
@@ -464,7 +464,8 @@ static void group_bounds_its_versions(struct kunit *test)
 		held[i] = udp_group_table_get(gs);
 	}
 	KUNIT_EXPECT_EQ(test, -EBUSY, set_group(ctx->tx, ctx->addr, 3));
-	KUNIT_EXPECT_PTR_EQ(test, gs->table, held[UDP_GROUP_MAX_TABLES - 1]);
+	KUNIT_EXPECT_PTR_EQ(test, rcu_access_pointer(gs->table),
+			    held[UDP_GROUP_MAX_TABLES - 1]);
 	KUNIT_EXPECT_EQ(test, atomic_read(&gs->tables), UDP_GROUP_MAX_TABLES);
 
 	udp_group_table_put(gs, held[0]);

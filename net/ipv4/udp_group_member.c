@@ -17,6 +17,7 @@ static struct udp_group_sock *udp_group_create(struct sock *sk)
 		return NULL;
 
 	spin_lock_init(&gs->lock);
+	seqcount_spinlock_init(&gs->flow_seq, &gs->lock);
 	gs->group.ops = &udp_group_ops;
 	udp_group_attach(sk, &gs->group);
 	return gs;
@@ -67,8 +68,7 @@ static int udp_group_replace(struct sock *sk, struct udp_group_table *t)
 	}
 
 	spin_lock_bh(&gs->lock);
-	old = gs->table;
-	gs->table = t;
+	old = udp_group_table_swap(gs, t);
 	if (t || old)
 		gs->generation++;
 	/* Pairs with READ_ONCE() in udp_group_get_active(), which only asks
@@ -115,8 +115,8 @@ int udp_group_set_members(struct sock *sk, sockptr_t optval,
 		err = udp_group_replace(sk, t);
 	sockopt_release_sock(sk);
 
-	if (err)
-		kvfree(t);	/* never published */
+	if (err && t)
+		udp_group_table_free(t);	/* never published */
 	return err;
 }
 
@@ -171,8 +171,7 @@ void udp_group_free(struct udp_group *group)
 
 	/* An ICMP error may be looking at the table, under the lock */
 	spin_lock_bh(&gs->lock);
-	old = gs->table;
-	gs->table = NULL;
+	old = udp_group_table_swap(gs, NULL);
 	spin_unlock_bh(&gs->lock);
 
 	if (old)

@@ -16,45 +16,64 @@
 #include <linux/hash.h>
 #include <linux/slab.h>
 #include <net/ip.h>
-#include <net/l3mdev.h>
 #include <net/route.h>
 #include <net/sock.h>
 #include "udp_group_impl.h"
 
-/* Filled in whole, with padding of zeros: see udp_group_init_flow() */
+/* All that udp_group_init_flow() sets */
 static bool udp_group_flow_differs(const struct flowi4 *a,
 				   const struct flowi4 *b)
 {
-	const u64 *x = (const u64 *)a, *y = (const u64 *)b;
-	u64 diff = 0;
-	int i;
+	return a->flowi4_oif != b->flowi4_oif ||
+	       a->flowi4_mark != b->flowi4_mark ||
+	       a->flowi4_tos != b->flowi4_tos ||
+	       a->flowi4_scope != b->flowi4_scope ||
+	       a->flowi4_proto != b->flowi4_proto ||
+	       a->flowi4_flags != b->flowi4_flags ||
+	       a->flowi4_secid != b->flowi4_secid ||
+	       !uid_eq(a->flowi4_uid, b->flowi4_uid) ||
+	       a->saddr != b->saddr || a->fl4_sport != b->fl4_sport;
+}
 
-	BUILD_BUG_ON(sizeof(*a) % sizeof(*x));
-	for (i = 0; i < sizeof(*a) / sizeof(*x); i++)
-		diff |= x[i] ^ y[i];
-	return diff;
+/* The number that a flow has, 0 if it is not the group's last one. Most sends
+ * have the flow of the one before: they take no lock.
+ */
+static u32 udp_group_flow_find(struct udp_group_sock *gs,
+			       const struct flowi4 *fl4)
+{
+	unsigned int seq;
+	u32 flow;
+
+	do {
+		seq = read_seqcount_begin(&gs->flow_seq);
+		flow = udp_group_flow_differs(&gs->fl4, fl4) ? 0 : gs->flow;
+	} while (read_seqcount_retry(&gs->flow_seq, seq));
+	return flow;
+}
+
+static noinline u32 udp_group_flow_new(struct udp_group_sock *gs,
+				       const struct flowi4 *fl4)
+{
+	u32 flow;
+
+	spin_lock_bh(&gs->lock);
+	write_seqcount_begin(&gs->flow_seq);
+	gs->fl4 = *fl4;
+	flow = gs->flow + 1 ?: 1;	/* 0 is no flow */
+	gs->flow = flow;
+	write_seqcount_end(&gs->flow_seq);
+	spin_unlock_bh(&gs->lock);
+	return flow;
 }
 
 /* The number of a flow. It is the group's from now on. */
 u32 udp_group_flow_get(struct udp_group_sock *gs, const struct flowi4 *fl4)
 {
-	u32 flow;
-
-	spin_lock_bh(&gs->lock);
-	if (!gs->flow || udp_group_flow_differs(&gs->fl4, fl4)) {
-		gs->fl4 = *fl4;
-		if (!++gs->flow)	/* 0 is no flow */
-			gs->flow = 1;
-	}
-	flow = gs->flow;
-	spin_unlock_bh(&gs->lock);
-	return flow;
+	return udp_group_flow_find(gs, fl4) ?: udp_group_flow_new(gs, fl4);
 }
 
-void udp_group_path_put(struct udp_group_path *path)
+void udp_group_path_free(struct udp_group_path *path)
 {
-	if (!path || !refcount_dec_and_test(&path->ref))
-		return;
 	/* Readers under RCU use the route without a reference: it lives as
 	 * long as they do, by itself.
 	 */
@@ -187,6 +206,29 @@ static bool udp_group_path_is_valid(const struct udp_group_path *path,
 	return dst_check(path->dst, 0);
 }
 
+/* Look up the member's path, which is its own from now on. */
+static noinline struct udp_group_path *
+udp_group_path_renew(struct udp_group_sock *gs, struct sock *sk,
+		     const struct flowi4 *fl4, u32 flow,
+		     struct udp_group_member *m)
+{
+	struct udp_group_path *path, *old;
+
+	path = udp_group_path_lookup(gs, sk, fl4, flow,
+				     m->addr.in.sin_addr.s_addr,
+				     m->addr.in.sin_port);
+	if (!path)
+		return NULL;
+
+	refcount_inc(&path->ref);
+	/* Pairs with rcu_dereference() in udp_group_path_get() and in
+	 * udp_group_fast_member()
+	 */
+	old = unrcu_pointer(xchg(&m->path, RCU_INITIALIZER(path)));
+	udp_group_path_put(old);
+	return path;
+}
+
 /**
  * udp_group_path_get - the way to a member now
  * @gs: the group
@@ -206,26 +248,15 @@ struct udp_group_path *udp_group_path_get(struct udp_group_sock *gs,
 					  const struct flowi4 *fl4, u32 flow,
 					  struct udp_group_member *m)
 {
-	struct udp_group_path *path, *old;
+	struct udp_group_path *path;
 
 	rcu_read_lock();
 	path = rcu_dereference(m->path);
-	if (path && udp_group_path_is_valid(path, sock_net(sk), flow) &&
-	    refcount_inc_not_zero(&path->ref)) {
+	if (likely(path && udp_group_path_is_valid(path, sock_net(sk), flow) &&
+		   refcount_inc_not_zero(&path->ref))) {
 		rcu_read_unlock();
 		return path;
 	}
 	rcu_read_unlock();
-
-	path = udp_group_path_lookup(gs, sk, fl4, flow,
-				     m->addr.in.sin_addr.s_addr,
-				     m->addr.in.sin_port);
-	if (!path)
-		return NULL;
-
-	refcount_inc(&path->ref);
-	/* Pairs with rcu_dereference() here and in udp_group_fast_member() */
-	old = unrcu_pointer(xchg(&m->path, RCU_INITIALIZER(path)));
-	udp_group_path_put(old);
-	return path;
+	return udp_group_path_renew(gs, sk, fl4, flow, m);
 }

@@ -14,8 +14,9 @@
 #include <net/sock.h>
 #include "udp_group_impl.h"
 
-static int udp_group_payload_copy_pages(struct udp_group_payload *p,
-					struct sock *sk, struct iov_iter *from)
+static noinline int udp_group_payload_copy_pages(struct udp_group_payload *p,
+						 struct sock *sk,
+						 struct iov_iter *from)
 {
 	struct page_frag *pfrag = sk_page_frag(sk);
 	size_t left = p->len;
@@ -48,13 +49,14 @@ static int udp_group_payload_copy_pages(struct udp_group_payload *p,
 
 /* What is behind the data in the last step gets into the room behind a
  * datagram. A device that pads short frames with that is not to send what was
- * here before.
+ * here before. Clears the whole of that step: the data are not there yet.
  */
 static void udp_group_payload_clear_rest(struct udp_group_payload *p)
 {
 	BUILD_BUG_ON(sizeof(p->linear) % UDP_GROUP_COPY_STEP);
-	memset((void *)&p->linear + p->linear_len, 0,
-	       round_up(p->linear_len, UDP_GROUP_COPY_STEP) - p->linear_len);
+	memset((void *)&p->linear +
+	       round_down(p->linear_len - 1, UDP_GROUP_COPY_STEP),
+	       0, UDP_GROUP_COPY_STEP);
 }
 
 /**

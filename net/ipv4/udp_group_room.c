@@ -68,6 +68,23 @@ static u32 udp_group_room_for(int sndbuf, int used, u32 n, u32 truesize)
 	return min(n, DIV_ROUND_UP(sndbuf - used, truesize));
 }
 
+void udp_group_unreserve(struct sock *sk, u32 n, u32 truesize)
+{
+	if (n)
+		WARN_ON(refcount_sub_and_test(n * truesize,
+					      &sk->sk_wmem_alloc));
+}
+
+/* Others were charged at the same time: what is too much now is given back. */
+static noinline u32 udp_group_reserve_less(struct sock *sk, int sndbuf,
+					   int used, u32 n, u32 truesize)
+{
+	u32 granted = udp_group_room_for(sndbuf, used, n, truesize);
+
+	udp_group_unreserve(sk, n - granted, truesize);
+	return granted;
+}
+
 /**
  * udp_group_reserve - charge datagrams to the socket before they are made
  * @sk: the socket
@@ -81,36 +98,25 @@ static u32 udp_group_room_for(int sndbuf, int used, u32 n, u32 truesize)
  */
 u32 udp_group_reserve(struct sock *sk, u32 n, u32 truesize)
 {
+	int used, before = sk_wmem_alloc_get(sk);
 	int sndbuf = READ_ONCE(sk->sk_sndbuf);
-	u32 granted;
-	int used;
 
-	n = udp_group_room_for(sndbuf, sk_wmem_alloc_get(sk), n, truesize);
+	n = udp_group_room_for(sndbuf, before, n, truesize);
 	if (!n)
 		return 0;
 
-	/* Another thread may have been doing the same: what is too much now
-	 * that both are charged is given back.
-	 */
 	__refcount_add(n * truesize, &sk->sk_wmem_alloc, &used);
 	used--;		/* the socket's own */
-	granted = udp_group_room_for(sndbuf, used, n, truesize);
-	udp_group_unreserve(sk, n - granted, truesize);
-	return granted;
-}
-
-void udp_group_unreserve(struct sock *sk, u32 n, u32 truesize)
-{
-	if (n)
-		WARN_ON(refcount_sub_and_test(n * truesize,
-					      &sk->sk_wmem_alloc));
+	if (likely(used <= before))
+		return n;
+	return udp_group_reserve_less(sk, sndbuf, used, n, truesize);
 }
 
 /* Wait until one more datagram may be charged to the socket, or something is
  * wrong with it, for as long as is left of the timeout of the whole send:
  * sock_alloc_send_skb() would begin a new one for each member.
  */
-static int udp_group_wait(struct sock *sk, long *timeo)
+static noinline int udp_group_wait(struct sock *sk, long *timeo)
 {
 	int err = 0;
 	long left;
@@ -153,18 +159,16 @@ static bool udp_group_error_is_queued(struct sock *sk)
 }
 
 /* What is wrong with the socket is no member's fault, and ends the send. */
-static int udp_group_sock_error(struct sock *sk)
+static noinline int udp_group_sock_error(struct sock *sk)
 {
-	if (unlikely(READ_ONCE(sk->sk_err))) {
+	if (READ_ONCE(sk->sk_err)) {
 		bool queued = udp_group_error_is_queued(sk);
 		int err = sock_error(sk);
 
 		if (err && !queued)
 			return err;
 	}
-	if (unlikely(READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN))
-		return -EPIPE;
-	return 0;
+	return READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN ? -EPIPE : 0;
 }
 
 int udp_group_wait_until_ready(struct sock *sk, long *timeo)
@@ -172,9 +176,14 @@ int udp_group_wait_until_ready(struct sock *sk, long *timeo)
 	int err;
 
 	for (;;) {
-		err = udp_group_sock_error(sk);
-		if (err || !*timeo || likely(udp_group_has_room(sk)))
-			return err;
+		if (unlikely(READ_ONCE(sk->sk_err) ||
+			     READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN)) {
+			err = udp_group_sock_error(sk);
+			if (err)
+				return err;
+		}
+		if (!*timeo || likely(udp_group_has_room(sk)))
+			return 0;
 		err = udp_group_wait(sk, timeo);
 		if (err)
 			return err;

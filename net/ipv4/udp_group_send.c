@@ -124,12 +124,10 @@ static int udp_group_pass_slot(struct udp_group_send *s, u32 slot)
 static u32 udp_group_send_table(struct udp_group_send *s,
 				struct udp_group_fast *f, int *errp)
 {
-	u32 slot = 0;
+	u32 next, slot = 0;
 	int err = 0;
 
-	while (slot < s->t->slots) {
-		/* As many members as the user likes, but not uninterrupted */
-		cond_resched();
+	for (;;) {
 		if (fatal_signal_pending(current)) {
 			err = -EINTR;
 			break;
@@ -138,34 +136,37 @@ static u32 udp_group_send_table(struct udp_group_send *s,
 		if (err)
 			break;
 
-		if (f) {
-			u32 next = udp_group_fast_send(f, slot);
-
-			if (likely(next != slot)) {
-				slot = next;
-				continue;
-			}
+		next = f ? udp_group_fast_send(f, slot) : slot;
+		if (unlikely(next == slot)) {
+			err = udp_group_pass_slot(s, slot);
+			if (err)
+				break;
+			next++;
 		}
-		err = udp_group_pass_slot(s, slot);
-		if (err)
+		slot = next;
+		if (slot >= s->t->slots)
 			break;
-		slot++;
+		/* As many members as the user likes, but not uninterrupted */
+		cond_resched();
 	}
 	*errp = err;
 	return slot;
 }
 
-static void udp_group_add_totals(struct udp_group_sock *gs,
-				 const struct udp_group_totals *sum)
+static void udp_group_add_totals(const struct udp_group_send *s)
 {
-	spin_lock_bh(&gs->lock);
-	gs->totals.sends++;
-	gs->totals.sent += sum->sent;
-	gs->totals.failed += sum->failed;
-	gs->totals.skipped += sum->skipped;
-	gs->totals.holes += sum->holes;
-	gs->totals.unreached += sum->unreached;
-	spin_unlock_bh(&gs->lock);
+	struct udp_group_totals *totals = &s->gs->totals;
+
+	spin_lock_bh(&s->gs->lock);
+	totals->sends++;
+	totals->sent += s->sum.sent;
+	if (unlikely(s->sum.sent != s->t->slots)) {
+		totals->failed += s->sum.failed;
+		totals->skipped += s->sum.skipped;
+		totals->holes += s->sum.holes;
+		totals->unreached += s->sum.unreached;
+	}
+	spin_unlock_bh(&s->gs->lock);
 }
 
 /**
@@ -226,10 +227,12 @@ int udp_group_sendmsg(struct sock *sk, struct msghdr *msg, size_t len,
 		udp_group_fast_end(f);
 
 	if (passed) {
-		iov_iter_advance(&msg->msg_iter,
-				 iov_iter_count(&msg->msg_iter));
+		/* Unless the last one failed before that, they are used up */
+		if (unlikely(iov_iter_count(&msg->msg_iter)))
+			iov_iter_advance(&msg->msg_iter,
+					 iov_iter_count(&msg->msg_iter));
 		s.sum.unreached = s.t->members - s.sum.sent - s.sum.failed;
-		udp_group_add_totals(s.gs, &s.sum);
+		udp_group_add_totals(&s);
 		err = 0;
 	} else {
 		/* Nothing of the data is used up if nothing was sent */
@@ -242,6 +245,7 @@ put_table:
 				 err);
 	udp_group_table_put(s.gs, s.t);
 free_options:
-	kfree(ipc.opt);
+	if (msg->msg_controllen)
+		kfree(ipc.opt);
 	return err ?: len;
 }

@@ -15,11 +15,13 @@ void udp_group_icmp(struct udp_group *group, __be32 daddr, __be16 dport,
 {
 	struct udp_group_sock *gs = udp_group_sock(group);
 	struct udp_group_member *m = NULL;
+	struct udp_group_table *t;
 
 	/* The lock keeps the table, not a reference: softirq cannot free it */
 	spin_lock_bh(&gs->lock);
-	if (gs->table)
-		m = udp_group_table_find(gs->table, daddr, dport);
+	t = rcu_dereference_protected(gs->table, lockdep_is_held(&gs->lock));
+	if (t)
+		m = udp_group_table_find(t, daddr, dport);
 	if (m) {
 		atomic_inc(&m->icmp);
 		udp_group_member_error(m, err);

@@ -97,19 +97,42 @@ static struct udp_group_table *udp_group_table_alloc(u32 slots)
 	struct udp_group_table *t;
 	size_t size;
 
-	size = struct_size(t, slot, slots);
 	/* Charged to the caller's memory cgroup: the user chooses how many */
-	t = kvzalloc(size_add(size, array_size(buckets, sizeof(*t->hash))),
-		     GFP_KERNEL_ACCOUNT);
+	t = kzalloc(sizeof(*t), GFP_KERNEL_ACCOUNT);
 	if (!t)
 		return NULL;
+
+	size = array_size(slots, sizeof(*t->slot));
+	t->slot = kvzalloc(size_add(size, array_size(buckets,
+						     sizeof(*t->hash))),
+			   GFP_KERNEL_ACCOUNT);
+	if (!t->slot) {
+		kfree(t);
+		return NULL;
+	}
 
 	refcount_set(&t->ref, 1);
 	t->slots = slots;
 	t->hash_mask = buckets - 1;
 	t->hash_seed = get_random_u32();
-	t->hash = (void *)t + size;
+	t->hash = (void *)t->slot + size;
 	return t;
+}
+
+/* The slots are freed at once, so memory of old versions does not pile up
+ * behind a grace period. Without a reference, nobody looks at them: but for
+ * ICMP, which holds the lock that a version is replaced under.
+ */
+void udp_group_table_free(struct udp_group_table *t)
+{
+	u32 slot;
+
+	for (slot = 0; slot < t->slots; slot++) {
+		udp_group_path_put(unrcu_pointer(t->slot[slot].path));
+		cond_resched();
+	}
+	kvfree(t->slot);
+	kfree_rcu(t, rcu);
 }
 
 /**
@@ -153,7 +176,7 @@ struct udp_group_table *udp_group_table_parse(const void *addrs,
 	return t;
 
 free_table:
-	kvfree(t);
+	udp_group_table_free(t);
 	return ERR_PTR(err);
 }
 
@@ -162,28 +185,28 @@ struct udp_group_table *udp_group_table_get(struct udp_group_sock *gs)
 {
 	struct udp_group_table *t;
 
-	spin_lock_bh(&gs->lock);
-	t = gs->table;
-	if (t)
-		refcount_inc(&t->ref);
-	spin_unlock_bh(&gs->lock);
+	rcu_read_lock();
+	/* Pairs with rcu_replace_pointer() in udp_group_table_swap() */
+	do
+		t = rcu_dereference(gs->table);
+	while (t && unlikely(!refcount_inc_not_zero(&t->ref)));
+	rcu_read_unlock();
 	return t;
 }
 
-/* In process context, as all users but ICMP are, which takes no reference: a
- * table is freed at once, so memory of old versions does not pile up behind a
- * grace period.
- */
 void udp_group_table_put(struct udp_group_sock *gs, struct udp_group_table *t)
 {
-	u32 slot;
-
 	if (!refcount_dec_and_test(&t->ref))
 		return;
 	atomic_dec(&gs->tables);
-	for (slot = 0; slot < t->slots; slot++) {
-		udp_group_path_put(unrcu_pointer(t->slot[slot].path));
-		cond_resched();
-	}
-	kvfree(t);
+	udp_group_table_free(t);
+}
+
+/* Put a version, or none, in the place of the one in use. The caller holds
+ * gs->lock, and puts the old one.
+ */
+struct udp_group_table *udp_group_table_swap(struct udp_group_sock *gs,
+					     struct udp_group_table *t)
+{
+	return rcu_replace_pointer(gs->table, t, lockdep_is_held(&gs->lock));
 }

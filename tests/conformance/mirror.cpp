@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "mirror.hpp"
 
-#include <linux/ethtool.h>
-#include <linux/sockios.h>
-#include <net/if.h>
-#include <sys/ioctl.h>
-
 namespace conformance {
 
 static std::unique_ptr<Mirror> shared;
@@ -167,13 +162,7 @@ void Mirror::offload(const std::string &device, uint32_t what, bool on)
 {
     each([&](World &w) {
         In in(*w.sender);
-        Fd fd(socket(AF_INET, SOCK_DGRAM, 0));
-        ethtool_value value{.cmd = what, .data = on};
-        ifreq ifr{};
-        device.copy(ifr.ifr_name, IFNAMSIZ - 1);
-        ifr.ifr_data = reinterpret_cast<char *>(&value);
-        if (ioctl(fd.get(), SIOCETHTOOL, &ifr) < 0)
-            throw std::runtime_error(device + ": " + strerror(errno));
+        set_offload(device, what, on);
     });
 }
 

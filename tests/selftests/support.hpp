@@ -5,11 +5,15 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/errqueue.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <linux/udp_group.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -287,6 +291,18 @@ inline std::vector<std::pair<std::string, long>> snmp(std::string_view protocol)
             row.emplace_back(name, value);
     }
     return row;
+}
+
+// An offload of a device, by its ETHTOOL_S* number.
+inline void set_offload(const std::string &device, uint32_t what, bool on)
+{
+    Fd fd(socket(AF_INET, SOCK_DGRAM, 0));
+    ethtool_value value{.cmd = what, .data = on};
+    ifreq ifr{};
+    device.copy(ifr.ifr_name, IFNAMSIZ - 1);
+    ifr.ifr_data = reinterpret_cast<char *>(&value);
+    if (ioctl(fd.get(), SIOCETHTOOL, &ifr) < 0)
+        throw std::runtime_error(device + ": " + strerror(errno));
 }
 
 // The test's own namespace around each test.

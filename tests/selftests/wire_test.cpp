@@ -4,10 +4,6 @@
 
 #include "messages.hpp"
 
-#include <linux/ethtool.h>
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
-
 #include <regex>
 
 namespace selftest {
@@ -36,15 +32,8 @@ std::vector<std::string> comparable(std::vector<std::string> packets)
 
 void offload(const std::string &device, bool on)
 {
-    Fd fd(socket(AF_INET, SOCK_DGRAM, 0));
-    for (uint32_t what : {ETHTOOL_STXCSUM, ETHTOOL_SSG, ETHTOOL_SGSO}) {
-        ethtool_value value{.cmd = what, .data = on};
-        ifreq ifr{};
-        device.copy(ifr.ifr_name, IFNAMSIZ - 1);
-        ifr.ifr_data = reinterpret_cast<char *>(&value);
-        if (ioctl(fd.get(), SIOCETHTOOL, &ifr) < 0)
-            throw std::runtime_error(device + ": " + strerror(errno));
-    }
+    for (uint32_t what : {ETHTOOL_STXCSUM, ETHTOOL_SSG, ETHTOOL_SGSO})
+        set_offload(device, what, on);
 }
 
 // The law of equivalence: what leaves the host for a member is what a sendto()

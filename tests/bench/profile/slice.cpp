@@ -9,6 +9,8 @@
 // instruction), packets the device transmitted, packets due. It fails if these
 // differ.
 
+#include "../device.hpp"
+#include "../figures.hpp"
 #include "../ways/all.hpp"
 #include "markers.hpp"
 
@@ -17,26 +19,8 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
-#include <fstream>
 
 namespace {
-
-uint64_t now()
-{
-    timespec t{};
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(t.tv_nsec);
-}
-
-uint64_t transmitted(const std::string &device)
-{
-    std::ifstream in("/sys/class/net/" + device + "/statistics/tx_packets");
-    uint64_t n = 0;
-    if (!(in >> n))
-        throw std::runtime_error("no device " + device);
-    return n;
-}
 
 std::vector<sockaddr_in> addresses(const char *first, size_t members)
 {
@@ -68,7 +52,8 @@ try {
                         "FIRST-WINDOW WAY\n");
         return 2;
     }
-    const std::string device = argv[1], name = argv[9];
+    const std::string name = argv[9];
+    const Device device(argv[1]);
     const auto members = addresses(argv[2], static_cast<size_t>(atoi(argv[3])));
     const std::vector<char> data(static_cast<size_t>(atoi(argv[4])), 'x');
     const int warm = atoi(argv[5]), sends = atoi(argv[6]), rounds = atoi(argv[7]);
@@ -76,19 +61,19 @@ try {
     const uint64_t due = members.size() * static_cast<uint64_t>(sends);
     allow_files(members.size() + 64);
 
-    auto way = ways::make_any(name, device, members, 64 << 20);
+    auto way = ways::make_any(name, device.name(), members, 64 << 20);
     markers::warm();
     for (int i = 0; i < warm; i++)
         way->send(data);
 
     int rc = 0;
     for (unsigned window = first; window < first + static_cast<unsigned>(rounds); window++) {
-        const uint64_t before = transmitted(device), start = now();
+        const uint64_t before = device.tx_packets(), start = now();
         markers::measure(window, [&] {
             for (int i = 0; i < sends; i++)
                 way->send(data);
         });
-        const uint64_t took = now() - start, packets = transmitted(device) - before;
+        const uint64_t took = now() - start, packets = device.tx_packets() - before;
         printf("%u %s %zu %zu %d %llu %llu %llu\n", window, name.c_str(), members.size(),
                data.size(), sends, static_cast<unsigned long long>(took),
                static_cast<unsigned long long>(packets), static_cast<unsigned long long>(due));

@@ -15,33 +15,18 @@
 // Connected sockets are not among them: a call for each member, less an empty
 // one, is a difference far below what calls differ among themselves.
 
+#include "../device.hpp"
+#include "../figures.hpp"
 #include "../ways.hpp"
 #include "pktgen.hpp"
 
 #include <array>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <fstream>
 #include <map>
 
 namespace {
-
-double now()
-{
-    timespec t{};
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return static_cast<double>(t.tv_sec) * 1e9 + static_cast<double>(t.tv_nsec);
-}
-
-uint64_t transmitted(const std::string &device)
-{
-    std::ifstream in("/sys/class/net/" + device + "/statistics/tx_packets");
-    uint64_t n = 0;
-    if (!(in >> n))
-        throw std::runtime_error("no device " + device);
-    return n;
-}
 
 void write_to(const std::string &file, std::string_view text)
 {
@@ -188,30 +173,30 @@ private:
     void send_pktgen(bool counts)
     {
         double took = measured("pktgen", counts, [&] {
-            return Pktgen(device_, first_member, members_.size(), data_.size()).run();
+            return Pktgen(device_.name(), first_member, members_.size(), data_.size()).run();
         });
         row("pktgen", "its own clock, burst 1", counts, took);
     }
 
     template <typename F> double less_empty_calls(size_t calls, F &&send)
     {
-        double start = now();
+        const uint64_t start = now();
         send();
-        double sent = now();
+        const uint64_t sent = now();
         for (size_t i = 0; i < calls; i++)
             ways::check(sendmmsg(sendmmsg_->sockets()[0], nullptr, 0, 0) == 0, "empty sendmmsg");
-        double empty = now() - sent;
+        const auto empty = static_cast<double>(now() - sent);
         empty_.push_back(empty / static_cast<double>(calls));
-        return sent - start - empty;
+        return static_cast<double>(sent - start) - empty;
     }
 
     // Runs one send, and counts what left the device.
     template <typename F> double measured(const char *way, bool counts, F &&send)
     {
-        uint64_t before = transmitted(device_);
+        uint64_t before = device_.tx_packets();
         double took = send();
         if (counts) {
-            rows_[way].packets += transmitted(device_) - before;
+            rows_[way].packets += device_.tx_packets() - before;
             rows_[way].due += members_.size();
         }
         return took;
@@ -225,7 +210,7 @@ private:
         rows_[way].rounds.push_back(took / static_cast<double>(members_.size()));
     }
 
-    std::string device_;
+    Device device_;
     std::vector<char> data_;
     std::vector<sockaddr_in> members_;
     std::unique_ptr<ways::Way> group_, sendmmsg_;

@@ -1,18 +1,23 @@
 # shellcheck shell=sh
 # A glance: 100 members, dummy device, instructions. The ordinary ways before
-# there has been a group and, on a kernel that has them, after the first one.
+# there has been a group and, on a kernel that has them, after the first one:
+# these behind one gateway, because the neighbours of a link are in a hash whose
+# seed differs from kernel to kernel, by some instructions a lookup.
 . /net.sh
 
 count() {
 	measure dummy rounds=9 datagrams=1000 "$@"
 }
+ordinary() {
+	count ways=connected,sendto,sendmmsg first=10.128.0.1 "$@"
+}
 {
-	dummy 100 || exit 1
+	dummy 100 && ip route add 10.128.0.0/9 via 10.64.0.2 || exit 1
 	if [ -e /proc/sys/net/ipv4/udp_group_max_members ]; then
-		count ways=connected,sendto,sendmmsg "variant=with, no group" &&
+		ordinary "variant=with, no group" &&
 			count ways=connected,sendto,sendmmsg,group bytes=100,1000 &&
-			count ways=connected,sendto,sendmmsg "variant=after one"
+			ordinary "variant=after one"
 	else
-		count ways=connected,sendto,sendmmsg variant=without
+		ordinary variant=without
 	fi
 } >/results/rows

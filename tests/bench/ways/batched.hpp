@@ -8,6 +8,7 @@
 #include "sockets.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 
 namespace ways {
@@ -30,6 +31,12 @@ public:
                                 .count = static_cast<__u32>(messages.size() - done),
                                 .fd = inner_.sockets()[0]};
             int sent = ioctl(module_, SENDMMSG_BATCH, &call);
+            // in a batch nothing waits
+            if (sent < 0 && errno == EAGAIN) {
+                pollfd writable{.fd = call.fd, .events = POLLOUT, .revents = 0};
+                poll(&writable, 1, -1);
+                continue;
+            }
             check(sent > 0, "SENDMMSG_BATCH");
             done += static_cast<size_t>(sent);
         }

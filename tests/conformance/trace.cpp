@@ -22,6 +22,9 @@ SendTrace::SendTrace()
     Sender s;
     if (s.set({&r.address(), 1}) != 0)
         throw std::runtime_error("no group unicast here");
+    // Recording names would have the kernel patch its scheduler while it runs,
+    // which QEMU's translation of the other CPU's code does not survive always.
+    std::ofstream("/sys/kernel/tracing/options/record-cmd") << 0;
     if (mkdir(instance.c_str(), 0700) < 0 && errno != EEXIST)
         throw std::runtime_error(instance);
     std::ofstream enable(instance + "/events/udp_group/udp_group_send_end/enable");

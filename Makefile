@@ -16,6 +16,7 @@ help:
 	@echo 'make bench-profile   where instructions go, locked ones, modelled cache misses'
 	@echo 'make bench-um        time a member at native speed (User-Mode Linux)'
 	@echo 'make bench-capacity  checks what `groupcast capacity` predicts'
+	@echo 'make bench-interface IPv6 beside IPv4, joining and leaving, memory of a member'
 	@echo 'make bench-iperf     iperf3 with and without the patches'
 	@echo 'make shell           boot to a prompt with the programs on board'
 	@echo 'make kernel          build (CONFIG=demo|debug|bench|um); prints the path of the image'
@@ -55,6 +56,9 @@ bench-um:
 bench-capacity:
 	@tests/bench/capacity-check.sh
 
+bench-interface:
+	@tests/bench/interface.sh
+
 bench-iperf:
 	@tests/bench/iperf/run.sh
 
@@ -83,4 +87,4 @@ clean:
 	rm -rf build
 
 .PHONY: help demo test check check-fast conformance bench-quick bench bench-profile bench-um \
-	bench-capacity bench-iperf shell kernel patch apply module lib install clean
+	bench-capacity bench-interface bench-iperf shell kernel patch apply module lib install clean

@@ -118,6 +118,21 @@ def native(other):
     return lambda results: results.value("um", way=other) / results.value("um", way="group")
 
 
+def families(size):
+    """How much dearer a member is by IPv6 than by IPv4, per cent."""
+    def figure(results):
+        value = {family: results.value("interface", variant=family, members=100, bytes=size)
+                 for family in ("ip4", "ip6")}
+        return 100 * (value["ip6"] / value["ip4"] - 1)
+    return figure
+
+
+def churn(results):
+    value = {n: results.value("interface", variant="leave and join", members=n)
+             for n in (100, 65536)}
+    return value[65536] / value[100]
+
+
 def incomplete_transfers(results):
     """UDP has to come through whole; of TCP's bytes the last are still on their
     way when iperf3 stops to count."""
@@ -162,6 +177,13 @@ AIMS = [
         unit="times"),
     Aim("um", "native speed: 65,536 members, times pktgen with burst 1", 1.8,
         lambda results: 1 / native("pktgen")(results), unit="times"),
+    *(Aim("interface", f"IPv6, N = 100, {size} B: above IPv4", 15, families(size), unit="%")
+      for size in (100, 1000)),
+    Aim("interface", "one that leaves and joins, of 65,536, against 100", 1.5, churn,
+        unit="times"),
+    Aim("interface", "kernel memory of a member", 128,
+        lambda results: results.value("interface", way="group", variant="memory"),
+        unit="bytes"),
     Aim("iperf", "iperf3, UDP and TCP, plain and patched kernel: incomplete transfers", 0,
         incomplete_transfers),
     Aim("capacity", "the capacity model: largest error", 10, worst_error, unit="%"),

@@ -16,6 +16,7 @@ run() {
 }
 run "$BENCH/micro.sh"
 run "$BENCH/table.sh"
+run "$BENCH/interface.sh"
 for part in profile/run.sh um/run.sh iperf/run.sh capacity-check.sh; do
 	[ ! -e "$BENCH/$part" ] || run "$BENCH/$part"
 done

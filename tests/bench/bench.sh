@@ -56,7 +56,7 @@ bench_initramfs() {
 	[ ! -f "$BATCH_MODULE" ] || module=("$BATCH_MODULE=/sendmmsg_batch.ko")
 	"$REPO/tests/qemu/initramfs.sh" "$OUT/$1.gz" "$BENCH_KERNEL" "$BENCH/$2" \
 		"$BENCH/guest-net.sh=/net.sh" "$OUT/measure=/bin/measure" "$OUT/count=/bin/count" \
-		"$OUT/table=/bin/table" "${module[@]}"
+		"$OUT/table=/bin/table" "$OUT/interface=/bin/interface" "${module[@]}"
 }
 
 # boot_counted NAME GUEST-SCRIPT [QEMU-OPTION...]: the guest's clock counts

@@ -24,9 +24,10 @@ quiet "$out/library.log" "building the library and its tests" \
 quiet "$out/library-san.log" "building them with sanitizers" \
 	make -C "$REPO/tests/library" OUT="$lib-san" SANITIZE=1 -j"$JOBS"
 
-expected=udp_group_table.ktap,udp_group_uapi.ktap,udp_group_socket.ktap,udp_group_fast.ktap
-expected+=,outside-udp_group_table.ktap,outside-udp_group_uapi.ktap,outside-udp_group_socket.ktap
-expected+=,outside-udp_group_fast.ktap
+expected=udp_group_addr.ktap,udp_group_version.ktap,udp_group_uapi.ktap,udp_group_socket.ktap,udp_group_fast.ktap
+expected+=,udp_group_fast6.ktap,udp_group_mixed.ktap
+expected+=,outside-udp_group_addr.ktap,outside-udp_group_version.ktap,outside-udp_group_uapi.ktap,outside-udp_group_socket.ktap
+expected+=,outside-udp_group_fast.ktap,outside-udp_group_fast6.ktap,outside-udp_group_mixed.ktap
 expected+=,kunit.ok,guest.ok
 rc=0
 

@@ -27,7 +27,8 @@ struct udp_group;
  * @getsockopt: SO_*GRP* options. The socket may have no group yet.
  * @sendmsg: send to every member; called by udp_sendmsg() without locks, and
  *	with its arguments where they are
- * @icmp_error: attribute an ICMP error to its member; softirq, under RCU
+ * @icmp_error: attribute an ICMP error to its member, an IPv4 address being
+ *	mapped; softirq, under RCU
  * @free: free what was taken from the socket. ICMP readers may still look
  *	at it for a grace period; nobody else does.
  */
@@ -39,8 +40,9 @@ struct udp_group_ops {
 			      sockptr_t optlen);
 	int	(*sendmsg)(struct sock *sk, struct msghdr *msg, size_t len,
 			   struct udp_group *group);
-	void	(*icmp_error)(struct udp_group *group, __be32 daddr,
-			      __be16 dport, int err);
+	void	(*icmp_error)(struct udp_group *group,
+			      const struct in6_addr *daddr, __be16 dport,
+			      int iif, int err);
 	void	(*free)(struct udp_group *group);
 };
 
@@ -60,7 +62,7 @@ struct udp_group {
 
 static inline bool udp_group_is_sockopt(int optname)
 {
-	return optname == SO_SETGRP || optname == SO_GRPSTAT;
+	return optname >= SO_SETGRP && optname <= SO_GRPFLAGS;
 }
 
 #ifdef CONFIG_UDP_GROUP_HOOKS
@@ -79,6 +81,8 @@ int udp_group_getsockopt(struct sock *sk, int optname, sockptr_t optval,
 int udp_group_security_sendmsg(struct sock *sk, struct msghdr *msg, int len);
 bool __udp_group_icmp_error(struct sock *sk, struct sk_buff *skb, int err,
 			    __be16 port, u32 info, u8 *payload);
+bool __udp_group_icmp6_error(struct sock *sk, const struct in6_addr *daddr,
+			     __be16 port, int iif, int err);
 void __udp_group_destroy(struct sock *sk);
 
 /* The group of a socket, if it has members. */
@@ -118,6 +122,15 @@ static inline bool udp_group_icmp_error(struct sock *sk, struct sk_buff *skb,
 	       __udp_group_icmp_error(sk, skb, err, port, info, payload);
 }
 
+/* The same for IPv6, but for the error queue. */
+static inline bool udp_group_icmp6_error(struct sock *sk,
+					 const struct in6_addr *daddr,
+					 __be16 port, int iif, int err)
+{
+	return static_branch_unlikely(&udp_group_needed) &&
+	       __udp_group_icmp6_error(sk, daddr, port, iif, err);
+}
+
 static inline void udp_group_destroy(struct sock *sk)
 {
 	if (static_branch_unlikely(&udp_group_needed))
@@ -152,6 +165,13 @@ static inline struct udp_group *udp_group_of_msg(const struct sock *sk,
 static inline bool udp_group_icmp_error(struct sock *sk, struct sk_buff *skb,
 					int err, __be16 port, u32 info,
 					u8 *payload)
+{
+	return false;
+}
+
+static inline bool udp_group_icmp6_error(struct sock *sk,
+					 const struct in6_addr *daddr,
+					 __be16 port, int iif, int err)
 {
 	return false;
 }

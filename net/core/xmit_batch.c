@@ -36,6 +36,7 @@ DEFINE_PER_CPU(struct xmit_batch *, xmit_batch_current);
  * In process context. Bottom halves are off until xmit_batch_end().
  */
 void xmit_batch_begin(struct xmit_batch *batch, const struct sock *sk)
+	__acquires(RCU_BH)
 {
 	rcu_read_lock_bh();
 	batch->sk = sk;
@@ -203,6 +204,7 @@ free:
  * freed. The result of what was taken is not written.
  */
 void xmit_batch_end(struct xmit_batch *batch)
+	__releases(RCU_BH)
 {
 	unsigned int from, to;
 

@@ -8,6 +8,7 @@
 #include <linux/net.h>
 #include <linux/rtnetlink.h>
 #include <net/ip.h>
+#include <net/ipv6.h>
 #include <net/net_namespace.h>
 #include <net/route.h>
 #include <net/sock.h>
@@ -19,44 +20,120 @@
 
 /**
  * struct fast_ctx - a sender, receivers, and what passes between them
+ * @family: family of the sender
  * @tx: the sender
- * @rx: keeps the port open
- * @addr: members: the port at addresses of the loopback network
+ * @rx: keep the members' ports open
+ * @addr: members: ports at addresses of the loopback network
  * @data: something to send
  * @tap: sees packets as they arrive
- * @seen: copies of those for the port
+ * @seen: copies of those for the members
  */
 struct fast_ctx {
+	sa_family_t		family;
 	struct socket		*tx;
-	struct socket		*rx;
-	struct sockaddr_in	addr[MEMBERS];
+	struct socket		*rx[MEMBERS];
+	union udp_group_addr	addr[MEMBERS];
 	char			*data;
-	struct packet_type	tap;
+	struct packet_type	tap[2];
 	struct sk_buff_head	seen;
 };
+
+static unsigned int fast_headers_len(const struct sk_buff *skb)
+{
+	return skb->protocol == htons(ETH_P_IP) ? sizeof(struct iphdr) :
+						  sizeof(struct ipv6hdr);
+}
+
+static bool fast_is_udp(const struct sk_buff *skb)
+{
+	return skb->protocol == htons(ETH_P_IP) ?
+	       ip_hdr(skb)->protocol == IPPROTO_UDP :
+	       ipv6_hdr(skb)->nexthdr == IPPROTO_UDP;
+}
 
 static int fast_tap(struct sk_buff *skb, struct net_device *dev,
 		    struct packet_type *pt, struct net_device *orig)
 {
-	struct fast_ctx *ctx = container_of(pt, struct fast_ctx, tap);
-	const struct iphdr *iph = ip_hdr(skb);
-	struct sk_buff *copy = NULL;
+	struct fast_ctx *ctx = pt->af_packet_priv;
+	const struct udphdr *uh;
+	struct sk_buff *copy;
+	int i;
 
-	if (iph->protocol == IPPROTO_UDP &&
-	    ((const struct udphdr *)(iph + 1))->dest == ctx->addr[0].sin_port)
+	uh = (void *)skb_network_header(skb) + fast_headers_len(skb);
+	for (i = 0; fast_is_udp(skb) && i < MEMBERS; i++) {
+		if (uh->dest != ctx->addr[i].in.sin_port)
+			continue;
 		copy = skb_copy(skb, GFP_ATOMIC);
-	if (copy)
-		skb_queue_tail(&ctx->seen, copy);
+		if (copy)
+			skb_queue_tail(&ctx->seen, copy);
+		break;
+	}
 	consume_skb(skb);
 	return 0;
 }
 
-static int fast_init(struct kunit *test)
+/* IPv4 members of an AF_INET socket, IPv6 members of an AF_INET6 socket, or a
+ * socket of that kind with members of both, one of them a mapped address.
+ */
+enum fast_kind { FAST_IP4, FAST_IP6, FAST_MIXED };
+
+static void fast_init_addr(union udp_group_addr *addr, enum fast_kind kind,
+			   int i)
 {
-	struct sockaddr_in any = {
-		.sin_family = AF_INET,
-		.sin_addr = { .s_addr = htonl(INADDR_ANY) },
-	};
+	memset(addr, 0, sizeof(*addr));
+	if (kind == FAST_IP4 || (kind == FAST_MIXED && i == 0)) {
+		addr->in.sin_family = AF_INET;
+		addr->in.sin_addr.s_addr = htonl(INADDR_LOOPBACK + i);
+		return;
+	}
+	addr->in6.sin6_family = AF_INET6;
+	addr->in6.sin6_addr = in6addr_loopback;
+	if (kind == FAST_MIXED && i == 1)
+		ipv6_addr_set_v4mapped(htonl(INADDR_LOOPBACK + i),
+				       &addr->in6.sin6_addr);
+}
+
+static void fast_init_member(struct kunit *test, enum fast_kind kind, int i)
+{
+	struct fast_ctx *ctx = test->priv;
+	union udp_group_addr *addr = &ctx->addr[i];
+	unsigned int len;
+
+	fast_init_addr(addr, kind, i);
+	len = udp_group_addr_len(addr);
+	KUNIT_ASSERT_EQ(test, 0,
+			sock_create_kern(&init_net, addr->family, SOCK_DGRAM,
+					 IPPROTO_UDP, &ctx->rx[i]));
+	KUNIT_ASSERT_EQ(test, 0, kernel_bind(ctx->rx[i], &addr->sa, len));
+	KUNIT_ASSERT_EQ(test, len, kernel_getsockname(ctx->rx[i], &addr->sa));
+}
+
+static void fast_set_group(struct kunit *test)
+{
+	struct fast_ctx *ctx = test->priv;
+	char packed[sizeof(ctx->addr)];
+	unsigned int i, len = 0;
+
+	for (i = 0; i < MEMBERS; i++) {
+		memcpy(packed + len, &ctx->addr[i],
+		       udp_group_addr_len(&ctx->addr[i]));
+		len += udp_group_addr_len(&ctx->addr[i]);
+	}
+	KUNIT_ASSERT_EQ(test, 0, sock_setsockopt(ctx->tx, SOL_SOCKET, SO_SETGRP,
+						 KERNEL_SOCKPTR(packed), len));
+}
+
+static void fast_tap_add(struct fast_ctx *ctx, int i, int type)
+{
+	ctx->tap[i].type = htons(type);
+	ctx->tap[i].dev = init_net.loopback_dev;
+	ctx->tap[i].func = fast_tap;
+	ctx->tap[i].af_packet_priv = ctx;
+	dev_add_pack(&ctx->tap[i]);
+}
+
+static int fast_init_kind(struct kunit *test, enum fast_kind kind)
+{
 	struct fast_ctx *ctx;
 	int i;
 
@@ -67,59 +144,55 @@ static int fast_init(struct kunit *test)
 	for (i = 0; i < MAX_DATA; i++)
 		ctx->data[i] = i % 251;
 	skb_queue_head_init(&ctx->seen);
+	ctx->family = kind == FAST_IP4 ? AF_INET : AF_INET6;
 
 	rtnl_lock();
 	dev_change_flags(init_net.loopback_dev,
 			 init_net.loopback_dev->flags | IFF_UP, NULL);
 	rtnl_unlock();
 
-	KUNIT_ASSERT_EQ(test, 0,
-			sock_create_kern(&init_net, AF_INET, SOCK_DGRAM,
-					 IPPROTO_UDP, &ctx->tx));
-	KUNIT_ASSERT_EQ(test, 0,
-			sock_create_kern(&init_net, AF_INET, SOCK_DGRAM,
-					 IPPROTO_UDP, &ctx->rx));
 	test->priv = ctx;
-	KUNIT_ASSERT_EQ(test, 0, kernel_bind(ctx->rx, (struct sockaddr *)&any,
-					     sizeof(any)));
-	KUNIT_ASSERT_EQ(test, sizeof(any),
-			kernel_getsockname(ctx->rx, (struct sockaddr *)&any));
-	for (i = 0; i < MEMBERS; i++) {
-		ctx->addr[i] = any;
-		ctx->addr[i].sin_addr.s_addr = htonl(INADDR_LOOPBACK + i);
-	}
 	KUNIT_ASSERT_EQ(test, 0,
-			sock_setsockopt(ctx->tx, SOL_SOCKET, SO_SETGRP,
-					KERNEL_SOCKPTR(ctx->addr),
-					sizeof(ctx->addr)));
-
-	ctx->tap.type = htons(ETH_P_IP);
-	ctx->tap.dev = init_net.loopback_dev;
-	ctx->tap.func = fast_tap;
-	dev_add_pack(&ctx->tap);
+			sock_create_kern(&init_net, ctx->family, SOCK_DGRAM,
+					 IPPROTO_UDP, &ctx->tx));
+	for (i = 0; i < MEMBERS; i++)
+		fast_init_member(test, kind, i);
+	fast_set_group(test);
+	fast_tap_add(ctx, 0, ETH_P_IP);
+	fast_tap_add(ctx, 1, ETH_P_IPV6);
 	return 0;
+}
+
+static int fast_init(struct kunit *test)
+{
+	return fast_init_kind(test, FAST_IP4);
 }
 
 static void fast_exit(struct kunit *test)
 {
 	struct fast_ctx *ctx = test->priv;
+	int i;
 
 	if (!ctx)
 		return;
-	if (ctx->tap.func)
-		dev_remove_pack(&ctx->tap);
+	for (i = 0; i < ARRAY_SIZE(ctx->tap); i++)
+		if (ctx->tap[i].func)
+			dev_remove_pack(&ctx->tap[i]);
 	skb_queue_purge(&ctx->seen);
-	sock_release(ctx->rx);
-	sock_release(ctx->tx);
+	for (i = 0; i < MEMBERS; i++)
+		if (ctx->rx[i])
+			sock_release(ctx->rx[i]);
+	if (ctx->tx)
+		sock_release(ctx->tx);
 }
 
 static int fast_send(struct fast_ctx *ctx, size_t len,
-		     const struct sockaddr_in *dest)
+		     const union udp_group_addr *dest)
 {
 	struct kvec vec = { .iov_base = ctx->data, .iov_len = len };
 	struct msghdr msg = {
 		.msg_name	= (void *)dest,
-		.msg_namelen	= dest ? sizeof(*dest) : 0,
+		.msg_namelen	= dest ? udp_group_addr_len(dest) : 0,
 	};
 
 	return kernel_sendmsg(ctx->tx, &msg, &vec, 1, len);
@@ -144,41 +217,46 @@ static struct sk_buff *fast_next(struct kunit *test)
 static bool fast_path_was_taken(struct fast_ctx *ctx, int sends)
 {
 	struct udp_group_sock *gs = udp_group_of_sock(ctx->tx->sk);
+	struct udp_group_version *v;
 	struct udp_group_path *path;
 	bool has_route;
 
 	rcu_read_lock();
-	path = rcu_dereference(gs->table->slot[MEMBERS - 1].path);
+	v = rcu_dereference(gs->version);
+	path = rcu_dereference(udp_group_member_at(v, MEMBERS - 1)->path);
 	has_route = path && path->dst;
 	rcu_read_unlock();
 	return has_route && atomic_read(&gs->ident) == sends;
 }
 
-static void expect_same(struct kunit *test, struct sk_buff *one,
-			struct sk_buff *group)
+/* Identifiers are counters, but for where there is none. */
+static void expect_same_ident(struct kunit *test, struct iphdr *a,
+			      struct iphdr *b)
 {
-	struct iphdr *a = ip_hdr(one), *b = ip_hdr(group);
-
-	KUNIT_ASSERT_EQ(test, one->len, group->len);
-	KUNIT_ASSERT_EQ(test, 0, skb_linearize(one));
-	KUNIT_ASSERT_EQ(test, 0, skb_linearize(group));
-	a = ip_hdr(one);
-	b = ip_hdr(group);
-
 	KUNIT_EXPECT_EQ(test, ip_fast_csum(a, a->ihl), 0);
 	KUNIT_EXPECT_EQ(test, ip_fast_csum(b, b->ihl), 0);
-	/* Identifiers are counters, but for where there is none */
 	KUNIT_EXPECT_EQ(test, !a->id, !b->id);
 	a->id = 0;
 	b->id = 0;
 	a->check = 0;
 	b->check = 0;
-	KUNIT_EXPECT_EQ(test, 0, memcmp(a, b, one->len));
+}
+
+static void expect_same(struct kunit *test, struct sk_buff *one,
+			struct sk_buff *group)
+{
+	KUNIT_ASSERT_EQ(test, one->len, group->len);
+	KUNIT_ASSERT_EQ(test, one->protocol, group->protocol);
+	KUNIT_ASSERT_EQ(test, 0, skb_linearize(one));
+	KUNIT_ASSERT_EQ(test, 0, skb_linearize(group));
+	if (one->protocol == htons(ETH_P_IP))
+		expect_same_ident(test, ip_hdr(one), ip_hdr(group));
+	KUNIT_EXPECT_EQ(test, 0, memcmp(skb_network_header(one),
+					skb_network_header(group), one->len));
 
 	KUNIT_EXPECT_EQ(test, one->mark, group->mark);
 	KUNIT_EXPECT_EQ(test, one->priority, group->priority);
 	KUNIT_EXPECT_TRUE(test, one->ip_summed == group->ip_summed);
-	KUNIT_EXPECT_EQ(test, one->protocol, group->protocol);
 	KUNIT_EXPECT_TRUE(test, one->ignore_df == group->ignore_df);
 	KUNIT_EXPECT_TRUE(test, one->tstamp_type == group->tstamp_type);
 	if (one->ip_summed == CHECKSUM_PARTIAL) {
@@ -271,7 +349,8 @@ static void fast_sums_itself(struct kunit *test)
 	struct net_device *lo = init_net.loopback_dev;
 	netdev_features_t features = lo->features;
 
-	lo->features &= ~(NETIF_F_HW_CSUM | NETIF_F_IP_CSUM);
+	lo->features &= ~(NETIF_F_HW_CSUM | NETIF_F_IP_CSUM |
+			  NETIF_F_IPV6_CSUM);
 	compare_sizes(test);
 	lo->features = features;
 }
@@ -337,4 +416,96 @@ static struct kunit_suite udp_group_fast_suite = {
 	.test_cases	= udp_group_fast_cases,
 };
 
-kunit_test_suite(udp_group_fast_suite);
+/* ---- IPv6, and both ---- */
+
+static int fast_init6(struct kunit *test)
+{
+	return fast_init_kind(test, FAST_IP6);
+}
+
+static int fast_init_mixed(struct kunit *test)
+{
+	return fast_init_kind(test, FAST_MIXED);
+}
+
+static void fast6_has_class_hops_and_priority(struct kunit *test)
+{
+	struct fast_ctx *ctx = test->priv;
+	struct sock *sk = ctx->tx->sk;
+
+	inet6_sk(sk)->tclass = 0xb8;
+	inet6_sk(sk)->hop_limit = 3;
+	sock_set_priority(sk, 5);
+	compare_sizes(test);
+}
+
+static void fast6_has_labels(struct kunit *test)
+{
+	struct fast_ctx *ctx = test->priv;
+	struct sock *sk = ctx->tx->sk;
+	int on;
+
+	inet6_set_bit(AUTOFLOWLABEL_SET, sk);
+	for (on = 0; on < 2; on++) {
+		inet6_assign_bit(AUTOFLOWLABEL, sk, on);
+		compare_sizes(test);
+	}
+	/* Of a socket that was connected, labels come from its own hash */
+	WRITE_ONCE(sk->sk_txhash, 0x12345678);
+	compare_sizes(test);
+}
+
+static void fast6_has_mtu_discovery(struct kunit *test)
+{
+	struct fast_ctx *ctx = test->priv;
+	int mode;
+
+	for (mode = IPV6_PMTUDISC_DONT; mode <= IPV6_PMTUDISC_OMIT; mode++) {
+		inet6_sk(ctx->tx->sk)->pmtudisc = mode;
+		compare_sizes(test);
+	}
+}
+
+static void fast6_has_no_checksum(struct kunit *test)
+{
+	struct fast_ctx *ctx = test->priv;
+
+	udp_set_no_check6_tx(ctx->tx->sk, true);
+	compare_sizes(test);
+}
+
+static struct kunit_case udp_group_fast6_cases[] = {
+	KUNIT_CASE(fast_is_sendto),
+	KUNIT_CASE(fast6_has_class_hops_and_priority),
+	KUNIT_CASE(fast_has_mark),
+	KUNIT_CASE(fast6_has_labels),
+	KUNIT_CASE(fast6_has_mtu_discovery),
+	KUNIT_CASE(fast6_has_no_checksum),
+	KUNIT_CASE(fast_sums_itself),
+	{}
+};
+
+static struct kunit_suite udp_group_fast6_suite = {
+	.name		= "udp_group_fast6",
+	.init		= fast_init6,
+	.exit		= fast_exit,
+	.test_cases	= udp_group_fast6_cases,
+};
+
+static struct kunit_case udp_group_mixed_cases[] = {
+	KUNIT_CASE(fast_is_sendto),
+	KUNIT_CASE(fast6_has_class_hops_and_priority),
+	KUNIT_CASE(fast_has_mark),
+	KUNIT_CASE(fast_sums_itself),
+	{}
+};
+
+static struct kunit_suite udp_group_mixed_suite = {
+	.name		= "udp_group_mixed",
+	.init		= fast_init_mixed,
+	.exit		= fast_exit,
+	.test_cases	= udp_group_mixed_cases,
+};
+
+kunit_test_suites(&udp_group_fast_suite, &udp_group_fast6_suite,
+		  &udp_group_mixed_suite);

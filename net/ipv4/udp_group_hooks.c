@@ -16,6 +16,7 @@
 #include <linux/security.h>
 #include <linux/sysctl.h>
 #include <net/ip.h>
+#include <net/ipv6.h>
 #include <net/sock.h>
 #include <net/udp_group.h>
 #include <net/xmit_batch.h>
@@ -24,6 +25,7 @@
  * group would let any process patch kernel text for as long as it likes.
  */
 DEFINE_STATIC_KEY_FALSE(udp_group_needed);
+EXPORT_SYMBOL_GPL(udp_group_needed);
 
 /* The limit is the system's and not a namespace's: whoever can make a user
  * namespace is root over a network namespace, and could lift a limit there.
@@ -80,7 +82,7 @@ static const struct udp_group_ops *udp_group_engine_for(const struct sock *sk)
 {
 	const struct udp_group_ops *ops;
 
-	if (sk->sk_family != AF_INET || !sk_is_udp(sk))
+	if (!sk_is_udp(sk))
 		return ERR_PTR(-EOPNOTSUPP);
 
 	ops = udp_group_engine_get();
@@ -119,17 +121,29 @@ int udp_group_getsockopt(struct sock *sk, int optname, sockptr_t optval,
  * fail the next send, which has done nothing: it goes to the member's record,
  * and to the error queue if the socket has asked for that.
  */
-bool __udp_group_icmp_error(struct sock *sk, struct sk_buff *skb, int err,
-			    __be16 port, u32 info, u8 *payload)
+bool __udp_group_icmp6_error(struct sock *sk, const struct in6_addr *daddr,
+			     __be16 port, int iif, int err)
 {
-	const struct iphdr *iph = (const struct iphdr *)skb->data;
 	struct udp_group *group;
 
 	group = rcu_dereference(udp_sk(sk)->group);
 	if (!group || !READ_ONCE(group->members))
 		return false;
 
-	group->ops->icmp_error(group, iph->daddr, port, err);
+	group->ops->icmp_error(group, daddr, port, iif, err);
+	return true;
+}
+EXPORT_SYMBOL_GPL(__udp_group_icmp6_error);
+
+bool __udp_group_icmp_error(struct sock *sk, struct sk_buff *skb, int err,
+			    __be16 port, u32 info, u8 *payload)
+{
+	const struct iphdr *iph = (const struct iphdr *)skb->data;
+	struct in6_addr daddr;
+
+	ipv6_addr_set_v4mapped(iph->daddr, &daddr);
+	if (!__udp_group_icmp6_error(sk, &daddr, port, 0, err))
+		return false;
 	if (inet_test_bit(RECVERR, sk))
 		ip_icmp_error(sk, skb, err, port, info, payload);
 	return true;
@@ -186,6 +200,7 @@ void __udp_group_destroy(struct sock *sk)
 	group->ops->free(group);
 	module_put(owner);
 }
+EXPORT_SYMBOL_GPL(__udp_group_destroy);
 
 #ifdef CONFIG_SYSCTL
 static unsigned int udp_group_members_ceiling = UDP_GROUP_MAX_MEMBERS;

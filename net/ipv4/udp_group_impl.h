@@ -3,21 +3,25 @@
  * Group unicast for UDP: the engine's own structures.
  *
  * A socket has one struct udp_group_sock, from its first group until it is
- * destroyed. What its members are at a moment is a struct udp_group_table:
- * its slots never change once it is published, a change of the group makes
- * another. A send takes a reference to the table it finds and goes through
+ * destroyed. What its members are at a moment is a struct udp_group_version,
+ * which does not change once it is published: a change of the group makes
+ * another. A send takes a reference to the version it finds and goes through
  * with that one, so it sees exactly one version of the group; it may sleep in
  * between, for room in the send buffer, as long as its timeout allows.
  *
- * Locks: the socket lock serialises changes. udp_group_sock.lock, inside it
- * and taken from softirq too, guards the pointer to the table and the totals.
- * What a member counts is atomic, because several sends may be at one table.
+ * Locks: the socket lock serialises changes. Inside it, udp_group_sock.reclaim,
+ * a mutex, guards what versions leave behind. udp_group_sock.lock, inside both
+ * and taken from softirq too, guards the pointer to the version, the index and
+ * the totals. What a member counts is atomic, because several sends may be at
+ * one version.
  */
 #ifndef _UDP_GROUP_IMPL_H
 #define _UDP_GROUP_IMPL_H
 
 #include <linux/atomic.h>
 #include <linux/ip.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/refcount.h>
 #include <linux/seqlock.h>
 #include <linux/skbuff.h>
@@ -25,83 +29,218 @@
 #include <linux/udp.h>
 #include <net/flow.h>
 #include <net/ip.h>
+#include <net/ipv6.h>
 #include <net/udp_group.h>
 
-/* Tables of one group alive at once: the one in use, and those that sends
- * under way hold. Each can be megabytes, and a send can block for ever.
+/* Versions of one group alive at once: the one in use, and those that sends
+ * under way hold. A send can block for ever. Versions that come from each other
+ * by joins and leaves have most in common, and are limited only because someone
+ * could fork without end; those that replace each other can be megabytes each.
  */
-#define UDP_GROUP_MAX_TABLES	16
+#define UDP_GROUP_MAX_VERSIONS	1024
+#define UDP_GROUP_MAX_TREES	16
 
 /* Ways that a group remembers, to give members that share one the same. */
 #define UDP_GROUP_PATHS		8
 
 /**
+ * struct udp_group_flows - what a route depends on, the destination apart
+ * @fl4: for IPv4
+ * @fl6: for IPv6
+ * @nr4: number of @fl4, 0 if there was none so far
+ * @nr6: number of @fl6
+ */
+struct udp_group_flows {
+	struct flowi4		fl4;
+	struct flowi6		fl6;
+	u32			nr4;
+	u32			nr6;
+};
+
+/**
  * struct udp_group_path - the way to one or more members
  * @ref: one for each member that has it, one if the group remembers it
- * @flow: flow that it was looked up for
- * @genid: generation of the routes at that time, for a path without a route
- * @saddr: source address
+ * @way: what was looked up
+ * @way.family: AF_INET or AF_INET6
+ * @way.flow: number of the flow that it was looked up for
+ * @way.genid: generation of the routes at that time, for a path without a route
+ * @way.cookie: what dst_check() needs for an IPv6 route
+ * @way.saddr: source address, for IPv4 in the last word
  * @dst: route, with a reference; NULL if the fast path has none to there
  * @rcu: members are read under RCU
  *
  * Does not change. What the fast path can use is a unicast route that ends in
- * ip_output(); for others it is remembered that the true path is to be taken.
+ * ip_output() or ip6_output(); for others it is remembered that the true path
+ * is to be taken.
  */
 struct udp_group_path {
 	refcount_t		ref;
-	u32			flow;
-	int			genid;
-	__be32			saddr;
+	struct udp_group_found {
+		u32		family;
+		u32		flow;
+		int		genid;
+		u32		cookie;
+		struct in6_addr	saddr;
+	} way;
 	struct dst_entry	*dst;
 	struct rcu_head		rcu;
 };
 
 /**
- * struct udp_group_member - one slot of a table
- * @addr: address; family AF_UNSPEC marks a hole
- * @next: slot + 1 of the next member in the same hash bucket, 0 at the end
- * @path: way to it that was used last, or NULL
- * @ident: where its IP identifiers start
- * @error: last errno, from a send or from ICMP
- * @icmp: ICMP errors that came back
- * @sent: datagrams taken by the qdisc
- * @failed: datagrams that met an error
+ * struct udp_group_key - what makes an address the same as another
+ * @addr: IPv6 address, or IPv4 address mapped to one
+ * @scope: interface, for an address that means nothing without
+ * @port: port; a word, so that there is no padding
  */
-struct udp_group_member {
-	union udp_group_addr	addr;
-	u32			next;
-	struct udp_group_path __rcu *path;
-	u16			ident;
-	int			error;
-	atomic_t		icmp;
-	atomic64_t		sent;
-	atomic64_t		failed;
+struct udp_group_key {
+	struct in6_addr	addr;
+	u32		scope;
+	u32		port;
 };
 
 /**
- * struct udp_group_table - one version of a group
- * @ref: one for the group that it is the version of, one for each send
- * @slots: number of slots, at least 1
- * @members: slots that are no hole
- * @hash_mask: number of hash buckets, minus 1
- * @hash_seed: what the addresses are hashed with, so that no one can choose
- *	many that meet in one bucket
- * @generation: as the user sees it
- * @rcu: whoever looks for the version in use may meet the last one
- * @hash: slot + 1 of the first member in each bucket, 0 if it is empty;
- *	behind the slots, in the same allocation
- * @slot: the members; they go with the last reference, and do not wait for RCU
+ * struct udp_group_member - one member
+ * @addr: its address
+ * @slot: its slot, for life
+ * @generation: generation of the version that it came with
+ * @next: next one in the same bucket of the index, or in a list of garbage
+ * @path: way to it that was used last, or NULL
+ * @sent: datagrams taken by the qdisc
+ * @failed: datagrams that met an error
+ * @skipped: sends that left it out
+ * @icmp: ICMP errors that came back
+ * @error: last errno, from a send or from ICMP
+ * @ident: where its IP identifiers start
+ * @hash: hash of its flow, for IPv6: flow labels are made of it
  */
-struct udp_group_table {
-	refcount_t		ref;
-	u32			slots;
-	u32			members;
-	u32			hash_mask;
-	u32			hash_seed;
+struct udp_group_member {
+	union udp_group_addr	addr;
+	u32			slot;
 	u64			generation;
-	struct rcu_head		rcu;
-	u32			*hash;
-	struct udp_group_member	*slot;
+	struct udp_group_member	*next;
+	struct udp_group_path __rcu *path;
+	atomic64_t		sent;
+	atomic64_t		failed;
+	atomic64_t		skipped;
+	atomic_t		icmp;
+	int			error;
+	u16			ident;
+	u32			hash;
+};
+
+/* udp_group_index.c */
+#define UDP_GROUP_SEGMENTS	13
+
+/**
+ * struct udp_group_index - members by address
+ * @seed: what addresses are hashed with, so that no one can choose many that
+ *	meet in one bucket
+ * @round: buckets there were when this round of splitting began
+ * @split: how many of these have been split
+ * @members: how many there are
+ * @segment: the buckets
+ */
+struct udp_group_index {
+	u32			seed;
+	u32			round;
+	u32			split;
+	u32			members;
+	struct udp_group_member	**segment[UDP_GROUP_SEGMENTS];
+};
+
+struct udp_group_index *udp_group_index_alloc(void);
+void udp_group_index_free(struct udp_group_index *index);
+struct udp_group_member *udp_group_index_find(struct udp_group_index *index,
+					      const struct udp_group_key *key);
+bool udp_group_index_reserve(struct udp_group_index *index);
+void udp_group_index_insert(struct udp_group_index *index,
+			    struct udp_group_member *m, bool grow);
+void udp_group_index_remove(struct udp_group_index *index,
+			    struct udp_group_member *m);
+
+/* udp_group_version.c */
+#define UDP_GROUP_FANOUT	64
+#define UDP_GROUP_BRANCHES	(UDP_GROUP_MAX_MEMBERS / \
+				 (UDP_GROUP_FANOUT * UDP_GROUP_FANOUT))
+
+/**
+ * struct udp_group_node - a leaf, which has members, or a branch with leaves
+ * @generation: version that it was made for, 0 if it did not come from another
+ * @used: which children there are
+ * @full: which of a branch's leaves have no hole
+ * @next: next one in a list of garbage
+ * @node: a branch's leaves
+ * @member: a leaf's members, NULL where there is a hole
+ */
+struct udp_group_node {
+	u64			generation;
+	u64			used;
+	u64			full;
+	struct udp_group_node	*next;
+	union {
+		struct udp_group_node	*node[UDP_GROUP_FANOUT];
+		struct udp_group_member	*member[UDP_GROUP_FANOUT];
+	};
+};
+
+/**
+ * struct udp_group_garbage - what a version has and the one after it has not
+ * @nodes: nodes
+ * @members: members
+ * @trees: versions with all that they consist of
+ */
+struct udp_group_garbage {
+	struct udp_group_node	*nodes;
+	struct udp_group_member	*members;
+	struct list_head	trees;
+};
+
+/**
+ * struct udp_group_version - what a group consists of at a moment
+ * @ref: one for the group that it is the version of, one for each send
+ * @slots: the highest slot that has a member, plus 1
+ * @members: members
+ * @used: which branches there are
+ * @full: which of them have no hole
+ * @owns_tree: it was replaced by one that has nothing in common with it: its
+ *	nodes and members go with it
+ * @generation: as the user sees it
+ * @index: members by address, of the versions that come from each other
+ * @list: in udp_group_sock.versions, by age; or with an older one's garbage
+ * @garbage: see there
+ * @rcu: whoever looks for the version in use may meet the last one
+ * @branch: the nodes at the top
+ */
+struct udp_group_version {
+	refcount_t			ref;
+	u32				slots;
+	u32				members;
+	unsigned long			used;
+	unsigned long			full;
+	bool				owns_tree;
+	u64				generation;
+	struct udp_group_index		*index;
+	struct list_head		list;
+	struct udp_group_garbage	garbage;
+	struct rcu_head			rcu;
+	struct udp_group_node		*branch[UDP_GROUP_BRANCHES];
+};
+
+/**
+ * struct udp_group_edit - a change on its way to be a version
+ * @v: the version
+ * @is_new_tree: it does not come from the one before
+ * @garbage: nodes of the one before that it has copies of
+ * @left: members of the one before that it has not; room for these is the
+ *	caller's business
+ * @nr_left: how many these are
+ */
+struct udp_group_edit {
+	struct udp_group_version	*v;
+	bool				is_new_tree;
+	struct udp_group_garbage	garbage;
+	struct udp_group_member		**left;
+	u32				nr_left;
 };
 
 /* What a send adds to the totals when it is over. */
@@ -118,15 +257,19 @@ struct udp_group_totals {
 /**
  * struct udp_group_sock - the group of a socket
  * @group: what the hooks see; first, they free and find it by this
- * @lock: guards changes of @table, @fl4 and @flow, and @totals and @paths
- * @flow_seq: what @fl4 and @flow are read under
- * @table: the version in use, NULL while there are no members
+ * @lock: guards changes of @version and @flows, and the version's index,
+ *	@totals and @paths
+ * @flow_seq: what @flows is read under
+ * @version: the version in use, NULL while there are no members
+ * @flags: GRP_F_*
  * @generation: number of changes so far; changed under the socket lock
- * @tables: versions alive
+ * @reclaim: guards @versions, and what versions leave behind
+ * @versions: those alive, by age
+ * @nr_versions: how many these are
+ * @trees: how many there are that have nothing in common
  * @totals: what became of the datagrams
  * @ident: number of sends, what is added to the members' identifiers
- * @fl4: what routes are looked up for now, destination apart
- * @flow: number of that flow, 0 if there was none so far
+ * @flows: what routes are looked up for now
  * @paths: ways that were looked up lately
  * @rcu: ICMP errors find the group under RCU only
  */
@@ -134,13 +277,16 @@ struct udp_group_sock {
 	struct udp_group	group;
 	spinlock_t		lock;	/* see above */
 	seqcount_spinlock_t	flow_seq;
-	struct udp_group_table __rcu *table;
+	struct udp_group_version __rcu *version;
+	u32			flags;
 	u64			generation;
-	atomic_t		tables;
+	struct mutex		reclaim;	/* see above */
+	struct list_head	versions;
+	atomic_t		nr_versions;
+	atomic_t		trees;
 	struct udp_group_totals	totals;
 	atomic_t		ident;
-	struct flowi4		fl4;
-	u32			flow;
+	struct udp_group_flows	flows;
 	struct udp_group_path	*paths[UDP_GROUP_PATHS];
 	struct rcu_head		rcu;
 };
@@ -160,9 +306,48 @@ static inline struct udp_group_sock *udp_group_of_sock(const struct sock *sk)
 	return group ? udp_group_sock(group) : NULL;
 }
 
-static inline bool udp_group_is_hole(const struct udp_group_member *m)
+/* The version in use, for whoever has locked the socket. */
+static inline struct udp_group_version *
+udp_group_version_locked(const struct udp_group_sock *gs,
+			 const struct sock *sk)
 {
-	return m->addr.family == AF_UNSPEC;
+	return rcu_dereference_protected(gs->version,
+					 lockdep_sock_is_held(sk));
+}
+
+/* An IPv4 address, mapped or not, is sent to by IPv4. */
+static inline bool udp_group_addr_is_ip4(const union udp_group_addr *addr)
+{
+	return addr->family == AF_INET ||
+	       ipv6_addr_v4mapped(&addr->in6.sin6_addr);
+}
+
+static inline __be32 udp_group_addr_ip4(const union udp_group_addr *addr)
+{
+	return addr->family == AF_INET ? addr->in.sin_addr.s_addr :
+					 addr->in6.sin6_addr.s6_addr32[3];
+}
+
+/* udp_group_version.c: a leaf without members */
+extern const struct udp_group_node udp_group_empty_leaf;
+
+/* The leaf that has a slot. @slot < @v->slots. */
+static inline const struct udp_group_node *
+udp_group_leaf(const struct udp_group_version *v, u32 slot)
+{
+	const struct udp_group_node *branch, *leaf = NULL;
+
+	branch = v->branch[slot / (UDP_GROUP_FANOUT * UDP_GROUP_FANOUT)];
+	if (likely(branch))
+		leaf = branch->node[slot / UDP_GROUP_FANOUT % UDP_GROUP_FANOUT];
+	return likely(leaf) ? leaf : &udp_group_empty_leaf;
+}
+
+/* The member that has a slot, NULL if it is a hole. */
+static inline struct udp_group_member *
+udp_group_member_at(const struct udp_group_version *v, u32 slot)
+{
+	return udp_group_leaf(v, slot)->member[slot % UDP_GROUP_FANOUT];
 }
 
 static inline void udp_group_member_error(struct udp_group_member *m, int err)
@@ -171,33 +356,97 @@ static inline void udp_group_member_error(struct udp_group_member *m, int err)
 	WRITE_ONCE(m->error, err);
 }
 
-/* udp_group_table.c */
-struct udp_group_table *udp_group_table_parse(const void *addrs,
-					      unsigned int len);
-struct udp_group_table *udp_group_table_get(struct udp_group_sock *gs);
-void udp_group_table_put(struct udp_group_sock *gs, struct udp_group_table *t);
-struct udp_group_table *udp_group_table_swap(struct udp_group_sock *gs,
-					     struct udp_group_table *t);
-void udp_group_table_free(struct udp_group_table *t);
-struct udp_group_member *udp_group_table_find(struct udp_group_table *t,
-					      __be32 addr, __be16 port);
+/* udp_group_addr.c */
+void udp_group_key_init4(struct udp_group_key *key, __be32 addr, __be16 port);
+void udp_group_key_init6(struct udp_group_key *key, const struct in6_addr *addr,
+			 __be16 port, u32 scope);
+void udp_group_key_init(struct udp_group_key *key,
+			const union udp_group_addr *addr);
+unsigned int udp_group_addr_len(const union udp_group_addr *addr);
+int udp_group_addr_parse(union udp_group_addr *addr, const void *from,
+			 unsigned int left, sa_family_t family);
+int udp_group_addr_count(const void *addrs, unsigned int len,
+			 sa_family_t family);
+
+/* udp_group_version.c */
+int udp_group_version_init(void);
+void udp_group_version_exit(void);
+void udp_group_versions_init(struct udp_group_sock *gs);
+struct udp_group_member *udp_group_member_alloc(void);
+void udp_group_member_free(struct udp_group_member *m);
+struct udp_group_version *udp_group_version_get(struct udp_group_sock *gs);
+void udp_group_version_put(struct udp_group_sock *gs,
+			   struct udp_group_version *v);
+int udp_group_edit_begin(struct udp_group_edit *edit,
+			 const struct udp_group_version *old);
+int udp_group_edit_add(struct udp_group_edit *edit, struct udp_group_member *m);
+int udp_group_edit_remove(struct udp_group_edit *edit,
+			  const struct udp_group_member *m);
+void udp_group_edit_abort(struct udp_group_sock *gs,
+			  struct udp_group_edit *edit);
+void udp_group_publish(struct udp_group_sock *gs, struct udp_group_edit *edit);
 
 /* udp_group_member.c */
 int udp_group_set_members(struct sock *sk, sockptr_t optval,
 			  unsigned int optlen);
+int udp_group_change_members(struct sock *sk, int optname, sockptr_t optval,
+			     unsigned int optlen);
 int udp_group_get_members(struct sock *sk, sockptr_t optval, sockptr_t optlen);
+int udp_group_set_flags(struct sock *sk, sockptr_t optval, unsigned int optlen);
+int udp_group_get_flags(struct sock *sk, sockptr_t optval, sockptr_t optlen);
 void udp_group_free(struct udp_group *group);
 extern const struct udp_group_ops udp_group_ops;
+
+/**
+ * struct udp_group_cmsg - control messages that are the group's own
+ * @has: bit for each kind that was there, see udp_group_cmsg.c
+ * @range: value of UDP_GRP_RANGE, or zeros
+ * @private: value of UDP_GRP_PRIVATE, or zeros
+ * @spread: value of UDP_GRP_SPREAD, or 0
+ * @skip_keys: addresses of UDP_GRP_SKIP
+ * @skip: their slots, ascending, and U32_MAX behind them; once it is known which
+ *	version they are of
+ * @nr_skip: how many
+ * @rest: copy of the other control messages, if there are any, with room for
+ *	the departure time of a member behind them
+ * @txtime: that
+ * @user_control: what the message came with, put back at the end
+ * @user_controllen: length of that
+ */
+struct udp_group_cmsg {
+	unsigned long		has;
+	struct udp_grp_range	range;
+	struct udp_grp_private	private;
+	u64			spread;
+	union {
+		struct udp_group_key	*skip_keys;
+		u32			*skip;
+	};
+	u32			nr_skip;
+	void			*rest;
+	u64			*txtime;
+	void			*user_control;
+	size_t			user_controllen;
+};
 
 /**
  * struct udp_group_send - one send
  * @sk: socket
  * @msg: message
  * @data: its data, from the start
- * @len: their length
+ * @len: length of the datagrams' data
  * @timeo: how long it may still wait
  * @gs: the group
- * @t: the version of it that this send is for
+ * @v: the version of it that this send is for
+ * @cmsg: control messages that are the group's own, or NULL
+ * @is_partial: the message is wrong for members of one family
+ * @first: first slot that it is for
+ * @end: slot after the last one
+ * @members: members in between
+ * @next_skip: next slot to be left out, U32_MAX if there is none
+ * @private_len: bytes of @len that are each member's own
+ * @scratch: on the true path, the datagram of a member that has such
+ * @depart: when the first slot's datagram departs, 0 if they are not spread
  * @sum: what became of the datagrams so far
  * @fast: datagrams that took the fast path
  */
@@ -208,7 +457,16 @@ struct udp_group_send {
 	size_t				len;
 	long				timeo;
 	struct udp_group_sock		*gs;
-	struct udp_group_table		*t;
+	struct udp_group_version	*v;
+	struct udp_group_cmsg		*cmsg;
+	bool				is_partial;
+	u32				first;
+	u32				end;
+	u32				members;
+	u32				next_skip;
+	u32				private_len;
+	void				*scratch;
+	u64				depart;
 	struct udp_group_totals		sum;
 	u32				fast;
 };
@@ -218,12 +476,17 @@ struct udp_group_headers {
 	struct udphdr	udp;
 } __packed __aligned(4);
 
+struct udp_group_headers6 {
+	struct ipv6hdr	ip;
+	struct udphdr	udp;
+} __packed __aligned(4);
+
 /* Data that are longer are never copied: no small head has room for them. What
  * is copied is copied in steps: behind it there must be room for the rest of
  * one.
  */
 #define UDP_GROUP_COPY_STEP	64
-#define UDP_GROUP_COPY_MAX	(384 - sizeof(struct udp_group_headers))
+#define UDP_GROUP_COPY_MAX	356
 
 /**
  * struct udp_group_payload - what goes into all datagrams of a send
@@ -231,10 +494,9 @@ struct udp_group_headers {
  * @is_summed: @csum is there
  * @csum: sum of the data
  * @nr_frags: number of @frags, 0 if the data are copied
- * @linear_len: length of @linear, or of the headers alone
- * @linear: what each datagram has a copy of
- * @linear.headers: headers, but for what is the member's
- * @linear.data: the data, unless they are in @frags
+ * @copied: length of the data if they are copied, else 0
+ * @linear: what each datagram has a copy of: headers, but for what is the
+ *	member's, and behind them the data, unless they are in @frags
  * @frags: the data, in pages that datagrams share
  */
 struct udp_group_payload {
@@ -242,11 +504,21 @@ struct udp_group_payload {
 	bool				is_summed;
 	__wsum				csum;
 	unsigned int			nr_frags;
-	unsigned int			linear_len;
+	unsigned int			copied;
 	struct {
-		struct udp_group_headers headers;
-		char			data[UDP_GROUP_COPY_MAX];
-	} linear;
+		union {
+			struct {
+				char				room[24];
+				struct udp_group_headers	headers;
+			} ip4;
+			struct {
+				char				room[4];
+				struct udp_group_headers6	headers;
+			} ip6;
+		};
+		char			data[UDP_GROUP_COPY_MAX +
+					     UDP_GROUP_COPY_STEP];
+	} linear __aligned(8);
 	skb_frag_t			frags[MAX_SKB_FRAGS];
 };
 
@@ -260,26 +532,72 @@ void udp_group_payload_unhold(struct udp_group_payload *p, unsigned int n);
 void udp_group_payload_share(const struct udp_group_payload *p,
 			     struct sk_buff *skb);
 
+/* udp_group_cmsg.c */
+int udp_group_cmsg_read(struct udp_group_send *s);
+int udp_group_cmsg_apply(struct udp_group_send *s);
+void udp_group_cmsg_end(struct udp_group_send *s);
+u64 udp_group_departure(const struct udp_group_send *s, u32 slot);
+
 /* udp_group_send.c */
 int udp_group_sendmsg(struct sock *sk, struct msghdr *msg, size_t len,
 		      struct udp_group *group);
+void udp_group_pass_nobody(struct udp_group_send *s,
+			   struct udp_group_member *m);
 void udp_group_count(struct udp_group_send *s, struct udp_group_member *m,
 		     int err);
 int udp_group_send_true(struct udp_group_send *s, struct udp_group_member *m);
 
+/* Is a slot one that nothing is sent for? */
+static inline bool udp_group_is_nobody(const struct udp_group_send *s, u32 slot,
+				       const struct udp_group_member *m)
+{
+	return unlikely(!m || slot == s->next_skip);
+}
+
+/* udp_group_ip6.c */
+#if IS_ENABLED(CONFIG_IPV6)
+int udp_group_ip6_check_cmsg(struct sock *sk, struct msghdr *msg);
+void udp_group_ip6_local_error(struct sock *sk, int err,
+			       const struct sockaddr_in6 *sin6);
+struct dst_entry *udp_group_ip6_route(struct sock *sk,
+				      const struct flowi6 *flow,
+				      struct udp_group_member *m,
+				      struct udp_group_found *found);
+#else
+static inline int udp_group_ip6_check_cmsg(struct sock *sk, struct msghdr *msg)
+{
+	return -EAFNOSUPPORT;
+}
+
+static inline void udp_group_ip6_local_error(struct sock *sk, int err,
+					     const struct sockaddr_in6 *sin6)
+{
+}
+
+static inline struct dst_entry *
+udp_group_ip6_route(struct sock *sk, const struct flowi6 *flow,
+		    struct udp_group_member *m, struct udp_group_found *found)
+{
+	return NULL;
+}
+#endif
+
 /* udp_group_fast.c */
 struct udp_group_fast;
 struct udp_group_fast *udp_group_fast_begin(struct udp_group_send *s,
-					    const struct ipcm_cookie *ipc);
+					    struct ipcm_cookie *ipc);
 u32 udp_group_fast_send(struct udp_group_fast *f, u32 slot);
 void udp_group_fast_end(struct udp_group_fast *f);
 void udp_group_fast_exit(void);
 
 /* udp_group_path.c */
-u32 udp_group_flow_get(struct udp_group_sock *gs, const struct flowi4 *fl4);
+void udp_group_flow_get4(struct udp_group_sock *gs,
+			 struct udp_group_flows *flows);
+void udp_group_flow_get6(struct udp_group_sock *gs,
+			 struct udp_group_flows *flows);
 struct udp_group_path *udp_group_path_get(struct udp_group_sock *gs,
 					  struct sock *sk,
-					  const struct flowi4 *fl4, u32 flow,
+					  const struct udp_group_flows *flows,
 					  struct udp_group_member *m);
 void udp_group_path_free(struct udp_group_path *path);
 void udp_group_paths_forget(struct udp_group_sock *gs);
@@ -299,7 +617,7 @@ int udp_group_wait_until_ready(struct sock *sk, long *timeo);
 
 /* udp_group_stat.c */
 int udp_group_get_stat(struct sock *sk, sockptr_t optval, sockptr_t optlen);
-void udp_group_icmp(struct udp_group *group, __be32 daddr, __be16 dport,
-		    int err);
+void udp_group_icmp(struct udp_group *group, const struct in6_addr *daddr,
+		    __be16 dport, int iif, int err);
 
 #endif /* _UDP_GROUP_IMPL_H */

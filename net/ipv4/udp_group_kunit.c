@@ -16,181 +16,19 @@
 	.sin_port	= htons(p),			\
 }
 
-/* ---- one version of a group ---- */
-
-static struct udp_group_member *find(struct udp_group_table *t,
-				     const struct sockaddr_in *sin)
-{
-	return udp_group_table_find(t, sin->sin_addr.s_addr, sin->sin_port);
-}
-
-/* The error of a parse that should not succeed. */
-static long parse_error(const void *addrs, unsigned int len)
-{
-	struct udp_group_table *t = udp_group_table_parse(addrs, len);
-
-	if (IS_ERR(t))
-		return PTR_ERR(t);
-	udp_group_table_free(t);
-	return 0;
-}
-
-static void table_keeps_order(struct kunit *test)
-{
-	const struct sockaddr_in addrs[] = {
-		MEMBER(0x0a000003, 3000), MEMBER(0x0a000001, 3000),
-		MEMBER(0x0a000001, 1000), MEMBER(0xffffffff, 65535),
-	};
-	struct udp_group_table *t;
-	int i;
-
-	t = udp_group_table_parse(addrs, sizeof(addrs));
-	KUNIT_ASSERT_FALSE(test, IS_ERR(t));
-
-	KUNIT_EXPECT_EQ(test, t->slots, ARRAY_SIZE(addrs));
-	KUNIT_EXPECT_EQ(test, t->members, ARRAY_SIZE(addrs));
-	for (i = 0; i < ARRAY_SIZE(addrs); i++) {
-		KUNIT_EXPECT_EQ(test, memcmp(&t->slot[i].addr, &addrs[i],
-					     sizeof(addrs[i])), 0);
-		KUNIT_EXPECT_PTR_EQ(test, &t->slot[i], find(t, &addrs[i]));
-	}
-	udp_group_table_free(t);
-}
-
-static void table_finds_no_stranger(struct kunit *test)
-{
-	const struct sockaddr_in addr = MEMBER(0x0a000001, 1000);
-	struct udp_group_table *t;
-
-	t = udp_group_table_parse(&addr, sizeof(addr));
-	KUNIT_ASSERT_FALSE(test, IS_ERR(t));
-
-	KUNIT_EXPECT_NULL(test, udp_group_table_find(t, htonl(0x0a000001),
-						     htons(1001)));
-	KUNIT_EXPECT_NULL(test, udp_group_table_find(t, htonl(0x0a000002),
-						     htons(1000)));
-	KUNIT_EXPECT_NULL(test, udp_group_table_find(t, 0, 0));
-	udp_group_table_free(t);
-}
-
-/* Every length from 1 on that does not end where an address does. */
-static void table_refuses_cut_addresses(struct kunit *test)
-{
-	const struct sockaddr_in addrs[] = {
-		MEMBER(0x0a000001, 1), MEMBER(0x0a000002, 2),
-	};
-	unsigned int len;
-
-	for (len = 1; len < sizeof(addrs); len++) {
-		if (len == sizeof(addrs[0]))
-			continue;
-		KUNIT_EXPECT_EQ_MSG(test, -EINVAL, parse_error(addrs, len),
-				    "length %u", len);
-	}
-}
-
-struct bad_addr {
-	const char		*what;
-	struct sockaddr_in	addr;
-	int			err;
-};
-
-static const struct bad_addr bad_addrs[] = {
-	{ "port 0", MEMBER(0x0a000002, 0), -EINVAL },
-	{ "given twice", MEMBER(0x0a000001, 1), -EADDRINUSE },
-	{ "AF_UNSPEC", { .sin_family = AF_UNSPEC, .sin_port = htons(1) },
-	  -EAFNOSUPPORT },
-	{ "AF_INET6", { .sin_family = AF_INET6, .sin_port = htons(1) },
-	  -EAFNOSUPPORT },
-	{ "no family", { .sin_family = 0xffff, .sin_port = htons(1) },
-	  -EAFNOSUPPORT },
-};
-
-KUNIT_ARRAY_PARAM_DESC(bad_addr, bad_addrs, what);
-
-/* First, in the middle and last: nothing before it may stay behind. */
-static void table_refuses_bad_address(struct kunit *test)
-{
-	const struct bad_addr *bad = test->param_value;
-	int where;
-
-	for (where = 1; where < 4; where++) {
-		struct sockaddr_in addrs[4] = {
-			MEMBER(0x0a000001, 1), MEMBER(0x0a000011, 1),
-			MEMBER(0x0a000012, 1), MEMBER(0x0a000013, 1),
-		};
-
-		addrs[where] = bad->addr;
-		KUNIT_EXPECT_EQ_MSG(test, bad->err,
-				    parse_error(addrs, sizeof(addrs)),
-				    "%s at %d", bad->what, where);
-	}
-}
-
-static void table_keeps_the_limit(struct kunit *test)
-{
-	const struct sockaddr_in addrs[] = {
-		MEMBER(0x0a000001, 1), MEMBER(0x0a000002, 2),
-	};
-	unsigned int limit = sysctl_udp_group_max_members;
-
-	WRITE_ONCE(sysctl_udp_group_max_members, 1);
-	KUNIT_EXPECT_EQ(test, -ENOBUFS, parse_error(addrs, sizeof(addrs)));
-	KUNIT_EXPECT_EQ(test, 0, parse_error(addrs, sizeof(addrs[0])));
-	WRITE_ONCE(sysctl_udp_group_max_members, limit);
-}
-
-/* As many as there can be: all are found, and what one costs is bounded. */
-static void table_of_the_largest_size(struct kunit *test)
-{
-	const u32 n = UDP_GROUP_MAX_MEMBERS;
-	struct sockaddr_in *addrs;
-	struct udp_group_table *t;
-	u32 i, missed = 0;
-
-	addrs = kvcalloc(n, sizeof(*addrs), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, addrs);
-	for (i = 0; i < n; i++) {
-		addrs[i].sin_family = AF_INET;
-		addrs[i].sin_addr.s_addr = htonl(0x0a000000 + i / 7);
-		addrs[i].sin_port = htons(1 + i % 7);
-	}
-	t = udp_group_table_parse(addrs, n * sizeof(*addrs));
-	if (IS_ERR(t)) {
-		KUNIT_FAIL(test, "parse: %ld", PTR_ERR(t));
-		goto free_addrs;
-	}
-
-	for (i = 0; i < n; i++)
-		missed += find(t, &addrs[i]) != &t->slot[i];
-	KUNIT_EXPECT_EQ(test, missed, 0);
-	KUNIT_EXPECT_LE(test, sizeof(t->slot[0]) + 2 * sizeof(t->hash[0]), 128);
-	udp_group_table_free(t);
-free_addrs:
-	kvfree(addrs);
-}
-
-static struct kunit_case udp_group_table_cases[] = {
-	KUNIT_CASE(table_keeps_order),
-	KUNIT_CASE(table_finds_no_stranger),
-	KUNIT_CASE(table_refuses_cut_addresses),
-	KUNIT_CASE_PARAM(table_refuses_bad_address, bad_addr_gen_params),
-	KUNIT_CASE(table_keeps_the_limit),
-	KUNIT_CASE(table_of_the_largest_size),
-	{}
-};
-
-static struct kunit_suite udp_group_table_suite = {
-	.name		= "udp_group_table",
-	.test_cases	= udp_group_table_cases,
-};
-
 /* ---- what user space sees ---- */
 
 static void uapi_layout(struct kunit *test)
 {
 	KUNIT_EXPECT_EQ(test, SO_SETGRP, 0x4701);
+	KUNIT_EXPECT_EQ(test, SO_ADDGRP, 0x4702);
+	KUNIT_EXPECT_EQ(test, SO_DELGRP, 0x4703);
 	KUNIT_EXPECT_EQ(test, SO_GRPSTAT, 0x4704);
+	KUNIT_EXPECT_EQ(test, SO_GRPFLAGS, 0x4705);
+	KUNIT_EXPECT_EQ(test, UDP_GRP_SKIP, 0x4711);
+	KUNIT_EXPECT_EQ(test, UDP_GRP_SPREAD, 0x4714);
+	KUNIT_EXPECT_EQ(test, sizeof(struct udp_grp_range), 8);
+	KUNIT_EXPECT_EQ(test, sizeof(struct udp_grp_private), 16);
 	KUNIT_EXPECT_EQ(test, sizeof(union udp_group_addr), 28);
 	KUNIT_EXPECT_EQ(test, sizeof(struct udp_grpstat), 88);
 	KUNIT_EXPECT_EQ(test, offsetof(struct udp_grpstat, generation), 16);
@@ -452,27 +290,28 @@ static void group_and_connect_exclude_each_other(struct kunit *test)
 /* Versions that are held stay, up to a number; what is refused is not kept. */
 static void group_bounds_its_versions(struct kunit *test)
 {
-	struct udp_group_table *held[UDP_GROUP_MAX_TABLES];
+	struct udp_group_version *held[UDP_GROUP_MAX_TREES];
 	struct group_ctx *ctx = test->priv;
 	struct udp_group_sock *gs;
 	int i;
 
-	for (i = 0; i < UDP_GROUP_MAX_TABLES; i++) {
+	for (i = 0; i < UDP_GROUP_MAX_TREES; i++) {
 		KUNIT_ASSERT_EQ(test, 0,
 				set_group(ctx->tx, ctx->addr, 1 + i % 2));
 		gs = udp_group_of_sock(ctx->tx->sk);
-		held[i] = udp_group_table_get(gs);
+		held[i] = udp_group_version_get(gs);
 	}
 	KUNIT_EXPECT_EQ(test, -EBUSY, set_group(ctx->tx, ctx->addr, 3));
-	KUNIT_EXPECT_PTR_EQ(test, rcu_access_pointer(gs->table),
-			    held[UDP_GROUP_MAX_TABLES - 1]);
-	KUNIT_EXPECT_EQ(test, atomic_read(&gs->tables), UDP_GROUP_MAX_TABLES);
+	KUNIT_EXPECT_PTR_EQ(test, rcu_access_pointer(gs->version),
+			    held[UDP_GROUP_MAX_TREES - 1]);
+	KUNIT_EXPECT_EQ(test, atomic_read(&gs->trees), UDP_GROUP_MAX_TREES);
 
-	udp_group_table_put(gs, held[0]);
+	udp_group_version_put(gs, held[0]);
 	KUNIT_EXPECT_EQ(test, 0, set_group(ctx->tx, ctx->addr, 3));
-	for (i = 1; i < UDP_GROUP_MAX_TABLES; i++)
-		udp_group_table_put(gs, held[i]);
-	KUNIT_EXPECT_EQ(test, atomic_read(&gs->tables), 1);
+	for (i = 1; i < UDP_GROUP_MAX_TREES; i++)
+		udp_group_version_put(gs, held[i]);
+	KUNIT_EXPECT_EQ(test, atomic_read(&gs->trees), 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&gs->nr_versions), 1);
 }
 
 /* Callers compiled with a shorter or a longer structure get what both know. */
@@ -540,5 +379,4 @@ static struct kunit_suite udp_group_socket_suite = {
 	.test_cases	= udp_group_socket_cases,
 };
 
-kunit_test_suites(&udp_group_table_suite, &udp_group_uapi_suite,
-		  &udp_group_socket_suite);
+kunit_test_suites(&udp_group_uapi_suite, &udp_group_socket_suite);

@@ -15,6 +15,11 @@ static int udp_group_ops_setsockopt(struct sock *sk, int optname,
 	switch (optname) {
 	case SO_SETGRP:
 		return udp_group_set_members(sk, optval, optlen);
+	case SO_ADDGRP:
+	case SO_DELGRP:
+		return udp_group_change_members(sk, optname, optval, optlen);
+	case SO_GRPFLAGS:
+		return udp_group_set_flags(sk, optval, optlen);
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -28,6 +33,8 @@ static int udp_group_ops_getsockopt(struct sock *sk, int optname,
 		return udp_group_get_members(sk, optval, optlen);
 	case SO_GRPSTAT:
 		return udp_group_get_stat(sk, optval, optlen);
+	case SO_GRPFLAGS:
+		return udp_group_get_flags(sk, optval, optlen);
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -44,13 +51,24 @@ const struct udp_group_ops udp_group_ops = {
 
 static int __init udp_group_init(void)
 {
-	return udp_group_register(&udp_group_ops);
+	int err;
+
+	err = udp_group_version_init();
+	if (err)
+		return err;
+	err = udp_group_register(&udp_group_ops);
+	if (err)
+		udp_group_version_exit();
+	return err;
 }
 
 static void __exit udp_group_exit(void)
 {
 	udp_group_unregister(&udp_group_ops);
 	udp_group_fast_exit();
+	/* Versions and paths that wait for a grace period */
+	rcu_barrier();
+	udp_group_version_exit();
 }
 
 module_init(udp_group_init);

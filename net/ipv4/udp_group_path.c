@@ -20,56 +20,95 @@
 #include <net/sock.h>
 #include "udp_group_impl.h"
 
-/* All that udp_group_init_flow() sets */
-static bool udp_group_flow_differs(const struct flowi4 *a,
-				   const struct flowi4 *b)
+static bool udp_group_common_differs(const struct flowi_common *a,
+				     const struct flowi_common *b)
 {
-	return a->flowi4_oif != b->flowi4_oif ||
-	       a->flowi4_mark != b->flowi4_mark ||
-	       a->flowi4_tos != b->flowi4_tos ||
-	       a->flowi4_scope != b->flowi4_scope ||
-	       a->flowi4_proto != b->flowi4_proto ||
-	       a->flowi4_flags != b->flowi4_flags ||
-	       a->flowi4_secid != b->flowi4_secid ||
-	       !uid_eq(a->flowi4_uid, b->flowi4_uid) ||
+	return a->flowic_oif != b->flowic_oif ||
+	       a->flowic_mark != b->flowic_mark ||
+	       a->flowic_tos != b->flowic_tos ||
+	       a->flowic_scope != b->flowic_scope ||
+	       a->flowic_proto != b->flowic_proto ||
+	       a->flowic_flags != b->flowic_flags ||
+	       a->flowic_secid != b->flowic_secid ||
+	       !uid_eq(a->flowic_uid, b->flowic_uid);
+}
+
+/* All that a flow has but the destination */
+static bool udp_group_flow_differs4(const struct flowi4 *a,
+				    const struct flowi4 *b)
+{
+	return udp_group_common_differs(&a->__fl_common, &b->__fl_common) ||
 	       a->saddr != b->saddr || a->fl4_sport != b->fl4_sport;
 }
 
-/* The number that a flow has, 0 if it is not the group's last one. Most sends
- * have the flow of the one before: they take no lock.
+static bool udp_group_flow_differs6(const struct flowi6 *a,
+				    const struct flowi6 *b)
+{
+	return udp_group_common_differs(&a->__fl_common, &b->__fl_common) ||
+	       a->flowlabel != b->flowlabel || a->fl6_sport != b->fl6_sport ||
+	       !ipv6_addr_equal(&a->saddr, &b->saddr);
+}
+
+static u32 udp_group_flow_next(u32 nr)
+{
+	return nr + 1 ?: 1;	/* 0 is no flow */
+}
+
+static noinline void udp_group_flow_new4(struct udp_group_sock *gs,
+					 struct udp_group_flows *flows)
+{
+	spin_lock_bh(&gs->lock);
+	write_seqcount_begin(&gs->flow_seq);
+	flows->nr4 = udp_group_flow_next(gs->flows.nr4);
+	gs->flows.fl4 = flows->fl4;
+	gs->flows.nr4 = flows->nr4;
+	write_seqcount_end(&gs->flow_seq);
+	spin_unlock_bh(&gs->lock);
+}
+
+static noinline void udp_group_flow_new6(struct udp_group_sock *gs,
+					 struct udp_group_flows *flows)
+{
+	spin_lock_bh(&gs->lock);
+	write_seqcount_begin(&gs->flow_seq);
+	flows->nr6 = udp_group_flow_next(gs->flows.nr6);
+	gs->flows.fl6 = flows->fl6;
+	gs->flows.nr6 = flows->nr6;
+	write_seqcount_end(&gs->flow_seq);
+	spin_unlock_bh(&gs->lock);
+}
+
+/* Number a flow. It is the group's from now on. Most sends have the flow of the
+ * one before: they take no lock.
  */
-static u32 udp_group_flow_find(struct udp_group_sock *gs,
-			       const struct flowi4 *fl4)
+void udp_group_flow_get4(struct udp_group_sock *gs,
+			 struct udp_group_flows *flows)
 {
 	unsigned int seq;
-	u32 flow;
+	bool differs;
 
 	do {
 		seq = read_seqcount_begin(&gs->flow_seq);
-		flow = udp_group_flow_differs(&gs->fl4, fl4) ? 0 : gs->flow;
+		differs = udp_group_flow_differs4(&gs->flows.fl4, &flows->fl4);
+		flows->nr4 = gs->flows.nr4;
 	} while (read_seqcount_retry(&gs->flow_seq, seq));
-	return flow;
+	if (unlikely(differs))
+		udp_group_flow_new4(gs, flows);
 }
 
-static noinline u32 udp_group_flow_new(struct udp_group_sock *gs,
-				       const struct flowi4 *fl4)
+void udp_group_flow_get6(struct udp_group_sock *gs,
+			 struct udp_group_flows *flows)
 {
-	u32 flow;
+	unsigned int seq;
+	bool differs;
 
-	spin_lock_bh(&gs->lock);
-	write_seqcount_begin(&gs->flow_seq);
-	gs->fl4 = *fl4;
-	flow = gs->flow + 1 ?: 1;	/* 0 is no flow */
-	gs->flow = flow;
-	write_seqcount_end(&gs->flow_seq);
-	spin_unlock_bh(&gs->lock);
-	return flow;
-}
-
-/* The number of a flow. It is the group's from now on. */
-u32 udp_group_flow_get(struct udp_group_sock *gs, const struct flowi4 *fl4)
-{
-	return udp_group_flow_find(gs, fl4) ?: udp_group_flow_new(gs, fl4);
+	do {
+		seq = read_seqcount_begin(&gs->flow_seq);
+		differs = udp_group_flow_differs6(&gs->flows.fl6, &flows->fl6);
+		flows->nr6 = gs->flows.nr6;
+	} while (read_seqcount_retry(&gs->flow_seq, seq));
+	if (unlikely(differs))
+		udp_group_flow_new6(gs, flows);
 }
 
 void udp_group_path_free(struct udp_group_path *path)
@@ -89,9 +128,8 @@ static bool udp_group_route_is_plain(const struct rtable *rt)
 	       !(rt->rt_flags & (RTCF_BROADCAST | RTCF_MULTICAST));
 }
 
-static struct udp_group_path *udp_group_path_new(struct net *net, u32 flow,
-						 struct dst_entry *dst,
-						 __be32 saddr)
+static struct udp_group_path *
+udp_group_path_new(const struct udp_group_found *found, struct dst_entry *dst)
 {
 	struct udp_group_path *path;
 
@@ -99,37 +137,35 @@ static struct udp_group_path *udp_group_path_new(struct net *net, u32 flow,
 	if (!path)
 		return NULL;
 	refcount_set(&path->ref, 1);
-	path->flow = flow;
-	path->genid = rt_genid_ipv4(net);
-	path->saddr = saddr;
+	path->way = *found;
 	path->dst = dst;
 	return path;
 }
 
-static bool udp_group_path_is(const struct udp_group_path *path, u32 flow,
-			      int genid, const struct dst_entry *dst,
-			      __be32 saddr)
+static bool udp_group_path_is(const struct udp_group_path *path,
+			      const struct udp_group_found *found,
+			      const struct dst_entry *dst)
 {
-	return path && path->flow == flow && path->dst == dst &&
-	       path->saddr == saddr && (dst || path->genid == genid);
+	/* No padding, and words that are not used are 0 */
+	return path && path->dst == dst &&
+	       !memcmp(&path->way, found, sizeof(*found));
 }
 
 /* The path of a route: one that is there already, or this one, which the group
  * then remembers in the place of another. Takes the reference to @dst.
  */
-static struct udp_group_path *udp_group_path_share(struct udp_group_sock *gs,
-						   struct net *net, u32 flow,
-						   struct dst_entry *dst,
-						   __be32 saddr)
+static struct udp_group_path *
+udp_group_path_share(struct udp_group_sock *gs,
+		     const struct udp_group_found *found,
+		     struct dst_entry *dst)
 {
 	struct udp_group_path **slot, *path, *old;
-	int genid = rt_genid_ipv4(net);
 
 	slot = &gs->paths[hash_ptr(dst, ilog2(UDP_GROUP_PATHS))];
 
 	spin_lock_bh(&gs->lock);
 	path = *slot;
-	if (udp_group_path_is(path, flow, genid, dst, saddr)) {
+	if (udp_group_path_is(path, found, dst)) {
 		refcount_inc(&path->ref);
 		spin_unlock_bh(&gs->lock);
 		dst_release(dst);
@@ -137,7 +173,7 @@ static struct udp_group_path *udp_group_path_share(struct udp_group_sock *gs,
 	}
 	spin_unlock_bh(&gs->lock);
 
-	path = udp_group_path_new(net, flow, dst, saddr);
+	path = udp_group_path_new(found, dst);
 	if (!path) {
 		dst_release(dst);
 		return NULL;
@@ -167,56 +203,92 @@ void udp_group_paths_forget(struct udp_group_sock *gs)
 		udp_group_path_put(paths[i]);
 }
 
-static struct udp_group_path *udp_group_path_lookup(struct udp_group_sock *gs,
-						    struct sock *sk,
-						    const struct flowi4 *flow4,
-						    u32 flow, __be32 daddr,
-						    __be16 dport)
+static struct dst_entry *udp_group_ip4_route(struct sock *sk,
+					     const struct flowi4 *flow,
+					     const struct udp_group_member *m,
+					     struct udp_group_found *found)
 {
-	struct net *net = sock_net(sk);
-	struct dst_entry *dst = NULL;
-	struct flowi4 fl4 = *flow4;
+	__be32 daddr = udp_group_addr_ip4(&m->addr);
+	struct flowi4 fl4 = *flow;
 	struct rtable *rt;
 
 	/* These have rules of their own in udp_sendmsg() */
-	if (!daddr || ipv4_is_multicast(daddr) || ipv4_is_lbcast(daddr))
-		goto share;
+	if (!daddr || ipv4_is_multicast(daddr) || ipv4_is_lbcast(daddr) ||
+	    (sk->sk_family == AF_INET6 && ipv6_only_sock(sk)))
+		return NULL;
 
 	fl4.daddr = daddr;
-	fl4.fl4_dport = dport;
-	rt = ip_route_output_flow(net, &fl4, sk);
+	fl4.fl4_dport = m->addr.in.sin_port;
+	rt = ip_route_output_flow(sock_net(sk), &fl4, sk);
 	/* What is wrong the true path will find, and say as sendto() does */
 	if (IS_ERR(rt))
-		goto share;
-	if (udp_group_route_is_plain(rt))
-		dst = &rt->dst;
-	else
+		return NULL;
+	if (!udp_group_route_is_plain(rt)) {
 		ip_rt_put(rt);
-share:
-	return udp_group_path_share(gs, net, flow, dst, dst ? fl4.saddr : 0);
+		return NULL;
+	}
+	found->saddr.s6_addr32[3] = fl4.saddr;
+	return &rt->dst;
+}
+
+static int udp_group_genid(const struct net *net, u32 family)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	if (family == AF_INET6)
+		return rt_genid_ipv6(net);
+#endif
+	return rt_genid_ipv4(net);
+}
+
+static struct udp_group_path *
+udp_group_path_lookup(struct udp_group_sock *gs, struct sock *sk,
+		      const struct udp_group_flows *flows,
+		      struct udp_group_member *m)
+{
+	struct udp_group_found found = {};
+	struct dst_entry *dst;
+
+	if (udp_group_addr_is_ip4(&m->addr)) {
+		found.family = AF_INET;
+		found.flow = flows->nr4;
+	} else {
+		found.family = AF_INET6;
+		found.flow = flows->nr6;
+	}
+	/* Before the lookup: what changes meanwhile is looked up once more */
+	found.genid = udp_group_genid(sock_net(sk), found.family);
+
+	if (found.family == AF_INET)
+		dst = udp_group_ip4_route(sk, &flows->fl4, m, &found);
+	else
+		dst = udp_group_ip6_route(sk, &flows->fl6, m, &found);
+	if (dst)
+		found.genid = 0;	/* that is for dst_check() to say */
+	return udp_group_path_share(gs, &found, dst);
 }
 
 static bool udp_group_path_is_valid(const struct udp_group_path *path,
-				    struct net *net, u32 flow)
+				    const struct net *net,
+				    const struct udp_group_flows *flows)
 {
-	if (path->flow != flow)
+	const struct udp_group_found *way = &path->way;
+
+	if (way->flow != (way->family == AF_INET ? flows->nr4 : flows->nr6))
 		return false;
 	if (!path->dst)
-		return path->genid == rt_genid_ipv4(net);
-	return dst_check(path->dst, 0);
+		return way->genid == udp_group_genid(net, way->family);
+	return dst_check(path->dst, way->cookie);
 }
 
 /* Look up the member's path, which is its own from now on. */
 static noinline struct udp_group_path *
 udp_group_path_renew(struct udp_group_sock *gs, struct sock *sk,
-		     const struct flowi4 *fl4, u32 flow,
+		     const struct udp_group_flows *flows,
 		     struct udp_group_member *m)
 {
 	struct udp_group_path *path, *old;
 
-	path = udp_group_path_lookup(gs, sk, fl4, flow,
-				     m->addr.in.sin_addr.s_addr,
-				     m->addr.in.sin_port);
+	path = udp_group_path_lookup(gs, sk, flows, m);
 	if (!path)
 		return NULL;
 
@@ -233,8 +305,7 @@ udp_group_path_renew(struct udp_group_sock *gs, struct sock *sk,
  * udp_group_path_get - the way to a member now
  * @gs: the group
  * @sk: its socket
- * @fl4: what the send looks routes up for, but for the destination
- * @flow: number of that flow
+ * @flows: what the send looks routes up for, but for the destination
  * @m: the member
  *
  * May sleep. Looks up what the member has no valid path for, and remembers it,
@@ -245,18 +316,18 @@ udp_group_path_renew(struct udp_group_sock *gs, struct sock *sk,
  */
 struct udp_group_path *udp_group_path_get(struct udp_group_sock *gs,
 					  struct sock *sk,
-					  const struct flowi4 *fl4, u32 flow,
+					  const struct udp_group_flows *flows,
 					  struct udp_group_member *m)
 {
 	struct udp_group_path *path;
 
 	rcu_read_lock();
 	path = rcu_dereference(m->path);
-	if (likely(path && udp_group_path_is_valid(path, sock_net(sk), flow) &&
+	if (likely(path && udp_group_path_is_valid(path, sock_net(sk), flows) &&
 		   refcount_inc_not_zero(&path->ref))) {
 		rcu_read_unlock();
 		return path;
 	}
 	rcu_read_unlock();
-	return udp_group_path_renew(gs, sk, fl4, flow, m);
+	return udp_group_path_renew(gs, sk, flows, m);
 }

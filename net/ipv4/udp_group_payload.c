@@ -47,18 +47,6 @@ static noinline int udp_group_payload_copy_pages(struct udp_group_payload *p,
 	return 0;
 }
 
-/* What is behind the data in the last step gets into the room behind a
- * datagram. A device that pads short frames with that is not to send what was
- * here before. Clears the whole of that step: the data are not there yet.
- */
-static void udp_group_payload_clear_rest(struct udp_group_payload *p)
-{
-	BUILD_BUG_ON(sizeof(p->linear) % UDP_GROUP_COPY_STEP);
-	memset((void *)&p->linear +
-	       round_down(p->linear_len - 1, UDP_GROUP_COPY_STEP),
-	       0, UDP_GROUP_COPY_STEP);
-}
-
 /**
  * udp_group_payload_init - copy a message's data
  * @p: where to
@@ -76,13 +64,16 @@ int udp_group_payload_init(struct udp_group_payload *p, struct sock *sk,
 	p->nr_frags = 0;
 	p->is_summed = false;
 
-	p->linear_len = sizeof(p->linear.headers);
-	if (len > min(room, sizeof(p->linear.data))) {
-		udp_group_payload_clear_rest(p);
+	p->copied = 0;
+	if (len > min_t(size_t, room, UDP_GROUP_COPY_MAX))
 		return udp_group_payload_copy_pages(p, sk, from);
-	}
-	p->linear_len += len;
-	udp_group_payload_clear_rest(p);
+
+	p->copied = len;
+	/* What is behind the data in the last step gets into the room behind
+	 * a datagram. A device that pads short frames with that is not to send
+	 * what was here before.
+	 */
+	memset(p->linear.data + len, 0, UDP_GROUP_COPY_STEP);
 	return copy_from_iter(p->linear.data, len, from) == len ? 0 : -EFAULT;
 }
 

@@ -22,28 +22,68 @@
 /* What is wrong with the message is no member's fault, and ends the send before
  * it begins. The true path parses control messages again for each member.
  */
-static int udp_group_check_msg(struct sock *sk, struct msghdr *msg, size_t len,
+static int udp_group_check_msg(struct udp_group_send *s,
 			       struct ipcm_cookie *ipc)
 {
-	int err;
-
-	if (len > 0xFFFF)
-		return -EMSGSIZE;
-	/* A datagram in the making belongs to one destination */
-	if (msg->msg_flags & (MSG_OOB | MSG_MORE) || udp_test_bit(CORK, sk))
-		return -EOPNOTSUPP;
+	struct msghdr *msg = s->msg;
+	struct sock *sk = s->sk;
+	int err, err6;
 
 	ipcm_init_sk(ipc, inet_sk(sk));
 	ipc->gso_size = READ_ONCE(udp_sk(sk)->gso_size);
+
+	/* A datagram in the making belongs to one destination */
+	if (msg->msg_flags & (MSG_OOB | MSG_MORE) || udp_test_bit(CORK, sk))
+		return -EOPNOTSUPP;
+	/* Whoever splices takes the return value for bytes of the pipe */
+	if (msg->msg_flags & MSG_SPLICE_PAGES &&
+	    READ_ONCE(s->gs->flags) & GRP_F_COUNT)
+		return -EOPNOTSUPP;
+
 	if (!msg->msg_controllen)
 		return 0;
 
+	err = udp_group_cmsg_read(s);
+	if (err || !msg->msg_controllen)
+		return err;
 	err = udp_cmsg_send(sk, msg, &ipc->gso_size);
 	if (err > 0)
-		err = ip_cmsg_send(sk, msg, ipc, false);
+		err = ip_cmsg_send(sk, msg, ipc, sk->sk_family == AF_INET6);
+	if (sk->sk_family == AF_INET)
+		return err;
+
+	/* What is good for one family only fails members of the other */
+	err6 = udp_group_ip6_check_cmsg(sk, msg);
+	s->is_partial = err || err6;
+	return err && err6 ? err6 : 0;
+}
+
+/* The version of the group that the send is for, and the part of it. */
+static int udp_group_begin(struct udp_group_send *s)
+{
+	int err;
+
+	do {
+		if (s->v)
+			udp_group_version_put(s->gs, s->v);
+		s->v = udp_group_version_get(s->gs);
+		if (!s->v)
+			return -EDESTADDRREQ;	/* dissolved just now */
+		s->end = s->v->slots;
+		s->members = s->v->members;
+		err = unlikely(s->cmsg) ? udp_group_cmsg_apply(s) : 0;
+	} while (err == -EAGAIN);
 	if (err)
-		kfree(ipc->opt);
-	return err;
+		return err;
+
+	if (s->len > 0xFFFF)
+		return -EMSGSIZE;
+	/* Pages that are not copied have no room for what is a member's own */
+	if (s->private_len && s->msg->msg_flags & MSG_ZEROCOPY)
+		return -EOPNOTSUPP;
+	if (s->first == s->end && !(READ_ONCE(s->gs->flags) & GRP_F_COUNT))
+		return -EDESTADDRREQ;
+	return 0;
 }
 
 /* Does an error end the send, or is it the member's alone? The errno does not
@@ -63,22 +103,62 @@ static bool udp_group_is_final(const struct udp_group_send *s, int err)
 	case -EPIPE:
 		return READ_ONCE(s->sk->sk_shutdown) & SEND_SHUTDOWN;
 	case -EFAULT:
-		return fault_in_iov_iter_readable(&data, s->len);
+		return fault_in_iov_iter_readable(&data,
+						  iov_iter_count(&data));
 	default:
 		return false;
 	}
 }
 
+/* The datagram of a member that has a part of its own: that, and behind it what
+ * is shared.
+ */
+static int udp_group_compose(struct udp_group_send *s, u32 slot)
+{
+	size_t shared_len = s->len - s->private_len;
+	struct iov_iter from;
+
+	if (!s->scratch) {
+		s->scratch = kvmalloc(s->len, GFP_KERNEL_ACCOUNT);
+		if (!s->scratch)
+			return -ENOBUFS;
+		from = s->data;
+		iov_iter_advance(&from, iov_iter_count(&from) - shared_len);
+		if (!copy_from_iter_full(s->scratch + s->private_len,
+					 shared_len, &from))
+			return -EFAULT;
+	}
+
+	from = s->data;
+	iov_iter_advance(&from, (size_t)s->private_len * (slot - s->first));
+	if (!copy_from_iter_full(s->scratch, s->private_len, &from))
+		return -EFAULT;
+	return 0;
+}
+
 /* Send to a member as sendto() does. */
 int udp_group_send_true(struct udp_group_send *s, struct udp_group_member *m)
 {
+	union udp_group_addr addr = m->addr;	/* BPF may rewrite it */
+	struct kvec vec;
 	int err;
 
 	s->msg->msg_iter = s->data;
-	s->msg->msg_name = &m->addr;
-	s->msg->msg_namelen = sizeof(m->addr.in);
+	if (unlikely(s->private_len)) {
+		err = udp_group_compose(s, m->slot);
+		if (err)
+			return err;
+		vec.iov_base = s->scratch;
+		vec.iov_len = s->len;
+		iov_iter_kvec(&s->msg->msg_iter, ITER_SOURCE, &vec, 1, s->len);
+	}
+	if (unlikely(s->depart))
+		*s->cmsg->txtime = udp_group_departure(s, m->slot);
+	s->msg->msg_name = &addr;
+	s->msg->msg_namelen = udp_group_addr_len(&addr);
 
 	err = sock_sendmsg(s->sk->sk_socket, s->msg);
+	s->msg->msg_name = NULL;
 	return err < 0 ? err : 0;
 }
 
@@ -95,18 +175,36 @@ void udp_group_count(struct udp_group_send *s, struct udp_group_member *m,
 	atomic64_inc(&m->failed);
 	s->sum.failed++;
 	udp_group_member_error(m, -err);
-	ip_local_error(s->sk, -err, m->addr.in.sin_addr.s_addr,
-		       m->addr.in.sin_port, 0);
+	if (m->addr.family == AF_INET)
+		ip_local_error(s->sk, -err, m->addr.in.sin_addr.s_addr,
+			       m->addr.in.sin_port, 0);
+	else if (udp_group_addr_is_ip4(&m->addr))
+		ip_local_error(s->sk, -err, m->addr.in6.sin6_addr.s6_addr32[3],
+			       m->addr.in6.sin6_port, 0);
+	else
+		udp_group_ip6_local_error(s->sk, -err, &m->addr.in6);
+}
+
+/* Pass a slot that nothing is sent for: a hole, or one to be left out. */
+void udp_group_pass_nobody(struct udp_group_send *s,
+			   struct udp_group_member *m)
+{
+	if (!m) {
+		s->sum.holes++;
+		return;
+	}
+	atomic64_inc(&m->skipped);
+	s->next_skip = s->cmsg->skip[++s->sum.skipped];
 }
 
 /* Pass one slot on the true path. An error is one that ends the send. */
 static int udp_group_pass_slot(struct udp_group_send *s, u32 slot)
 {
-	struct udp_group_member *m = &s->t->slot[slot];
+	struct udp_group_member *m = udp_group_member_at(s->v, slot);
 	int err;
 
-	if (udp_group_is_hole(m)) {
-		s->sum.holes++;
+	if (udp_group_is_nobody(s, slot, m)) {
+		udp_group_pass_nobody(s, m);
 		return 0;
 	}
 
@@ -120,14 +218,16 @@ static int udp_group_pass_slot(struct udp_group_send *s, u32 slot)
 	return 0;
 }
 
-/* Returns the number of slots passed, and in *errp why it was not all. */
-static u32 udp_group_send_table(struct udp_group_send *s,
+/* Returns the slot after the last one passed, and in *errp why that is not the
+ * last one.
+ */
+static u32 udp_group_send_range(struct udp_group_send *s,
 				struct udp_group_fast *f, int *errp)
 {
-	u32 next, slot = 0;
+	u32 next, slot = s->first;
 	int err = 0;
 
-	for (;;) {
+	while (slot < s->end) {
 		if (fatal_signal_pending(current)) {
 			err = -EINTR;
 			break;
@@ -144,10 +244,9 @@ static u32 udp_group_send_table(struct udp_group_send *s,
 			next++;
 		}
 		slot = next;
-		if (slot >= s->t->slots)
-			break;
 		/* As many members as the user likes, but not uninterrupted */
-		cond_resched();
+		if (slot < s->end)
+			cond_resched();
 	}
 	*errp = err;
 	return slot;
@@ -160,13 +259,40 @@ static void udp_group_add_totals(const struct udp_group_send *s)
 	spin_lock_bh(&s->gs->lock);
 	totals->sends++;
 	totals->sent += s->sum.sent;
-	if (unlikely(s->sum.sent != s->t->slots)) {
+	if (unlikely(s->sum.sent != s->v->slots)) {
 		totals->failed += s->sum.failed;
 		totals->skipped += s->sum.skipped;
 		totals->holes += s->sum.holes;
 		totals->unreached += s->sum.unreached;
 	}
 	spin_unlock_bh(&s->gs->lock);
+}
+
+static u32 udp_group_nr_skip(const struct udp_group_send *s)
+{
+	return s->cmsg ? s->cmsg->nr_skip : 0;
+}
+
+/* What send returns if it was not stopped before the first slot. */
+static int udp_group_result(struct udp_group_send *s, u32 passed,
+			    size_t len)
+{
+	struct iov_iter *iter = &s->msg->msg_iter;
+	bool counts = READ_ONCE(s->gs->flags) & GRP_F_COUNT;
+
+	/* Most often they are used up */
+	if (unlikely(iov_iter_count(iter) || s->private_len)) {
+		*iter = s->data;
+		iov_iter_advance(iter, len);
+	}
+	if (!passed)
+		return 0;	/* of no slots */
+	/* Who counts slots goes on with those that were not passed */
+	if (!counts)
+		s->sum.unreached = s->members - s->sum.sent - s->sum.failed -
+				   s->sum.skipped;
+	udp_group_add_totals(s);
+	return counts ? passed : len;
 }
 
 /**
@@ -176,8 +302,9 @@ static void udp_group_add_totals(const struct udp_group_send *s)
  * @len: length of its data
  * @group: the socket's group
  *
- * Return: @len if at least one slot was passed, whatever became of it: that
- * is the member's record to tell. Otherwise what stopped the send.
+ * Return: @len, or the number of slots passed if the socket has GRP_F_COUNT,
+ * if at least one slot was passed, whatever became of it: that is the member's
+ * record to tell. Otherwise what stopped the send.
  */
 int udp_group_sendmsg(struct sock *sk, struct msghdr *msg, size_t len,
 		      struct udp_group *group)
@@ -185,67 +312,64 @@ int udp_group_sendmsg(struct sock *sk, struct msghdr *msg, size_t len,
 	struct udp_group_send s = {
 		.sk = sk, .msg = msg, .data = msg->msg_iter, .len = len,
 		.timeo = sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT),
-		.gs = udp_group_sock(group),
+		.gs = udp_group_sock(group), .next_skip = U32_MAX,
 	};
 	struct udp_group_fast *f;
 	struct ipcm_cookie ipc;
-	int flags, err;
+	int flags, err, ret;
 	u32 passed = 0;
 
-	err = udp_group_check_msg(sk, msg, len, &ipc);
+	if (len > UDP_GROUP_MAX_DATA)
+		return -EMSGSIZE;
+
+	err = udp_group_check_msg(&s, &ipc);
+	if (!err)
+		err = udp_group_begin(&s);
 	if (err)
-		return err;
+		goto end_send;
 
-	s.t = udp_group_table_get(s.gs);
-	if (!s.t) {
-		err = -EDESTADDRREQ;	/* dissolved just now */
-		goto free_options;
-	}
+	trace_udp_group_send_begin(sk, s.v->generation, s.members, s.len);
 
-	trace_udp_group_send_begin(sk, s.t->generation, s.t->members, len);
-
-	if (!s.timeo && !udp_group_has_room_for(sk, s.t->members, len)) {
+	if (!s.timeo && !(READ_ONCE(s.gs->flags) & GRP_F_COUNT) &&
+	    !udp_group_has_room_for(sk, s.members - udp_group_nr_skip(&s),
+				    s.len)) {
 		sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
 		UDP_INC_STATS(sock_net(sk), UDP_MIB_SNDBUFERRORS, 0);
 		err = -EAGAIN;
-		goto put_table;
+		goto end_trace;
 	}
 
 	f = udp_group_fast_begin(&s, &ipc);
 	if (IS_ERR(f)) {
 		err = PTR_ERR(f);
-		goto put_table;
+		goto end_trace;
 	}
 
 	flags = msg->msg_flags;
 	msg->msg_flags |= MSG_REPORT_DROP;
-	passed = udp_group_send_table(&s, f, &err);
+	passed = udp_group_send_range(&s, f, &err) - s.first;
 	msg->msg_flags = flags;
 	msg->msg_name = NULL;
 	msg->msg_namelen = 0;
 	if (f)
 		udp_group_fast_end(f);
 
-	if (passed) {
-		/* Unless the last one failed before that, they are used up */
-		if (unlikely(iov_iter_count(&msg->msg_iter)))
-			iov_iter_advance(&msg->msg_iter,
-					 iov_iter_count(&msg->msg_iter));
-		s.sum.unreached = s.t->members - s.sum.sent - s.sum.failed;
-		udp_group_add_totals(&s);
-		err = 0;
-	} else {
+end_trace:
+	ret = passed || !err ? udp_group_result(&s, passed, len) : err;
+	trace_udp_group_send_end(sk, s.v->generation, passed, s.fast,
+				 s.sum.sent, s.sum.failed, s.sum.unreached,
+				 passed ? 0 : err);
+	err = ret;
+end_send:
+	if (err < 0)
 		/* Nothing of the data is used up if nothing was sent */
 		msg->msg_iter = s.data;
-	}
-
-put_table:
-	trace_udp_group_send_end(sk, s.t->generation, passed, s.fast,
-				 s.sum.sent, s.sum.failed, s.sum.unreached,
-				 err);
-	udp_group_table_put(s.gs, s.t);
-free_options:
+	if (s.v)
+		udp_group_version_put(s.gs, s.v);
+	kvfree(s.scratch);
+	if (unlikely(s.cmsg))
+		udp_group_cmsg_end(&s);
 	if (msg->msg_controllen)
 		kfree(ipc.opt);
-	return err ?: len;
+	return err;
 }

@@ -10,18 +10,26 @@
  * quotes its addresses and ports, as with every socket. So an error is counted
  * and reported, and nothing else follows from it.
  */
-void udp_group_icmp(struct udp_group *group, __be32 daddr, __be16 dport,
-		    int err)
+void udp_group_icmp(struct udp_group *group, const struct in6_addr *daddr,
+		    __be16 dport, int iif, int err)
 {
 	struct udp_group_sock *gs = udp_group_sock(group);
 	struct udp_group_member *m = NULL;
-	struct udp_group_table *t;
+	struct udp_group_version *v;
+	struct udp_group_key key;
 
-	/* The lock keeps the table, not a reference: softirq cannot free it */
+	udp_group_key_init6(&key, daddr, dport, iif);
+
+	/* The lock keeps the version, not a reference: softirq cannot free it */
 	spin_lock_bh(&gs->lock);
-	t = rcu_dereference_protected(gs->table, lockdep_is_held(&gs->lock));
-	if (t)
-		m = udp_group_table_find(t, daddr, dport);
+	v = rcu_dereference_protected(gs->version, lockdep_is_held(&gs->lock));
+	if (v)
+		m = udp_group_index_find(v->index, &key);
+	/* A link-local member may leave it to the socket which link that is */
+	if (v && !m && key.scope) {
+		key.scope = 0;
+		m = udp_group_index_find(v->index, &key);
+	}
 	if (m) {
 		atomic_inc(&m->icmp);
 		udp_group_member_error(m, err);
@@ -30,33 +38,35 @@ void udp_group_icmp(struct udp_group *group, __be32 daddr, __be16 dport,
 	spin_unlock_bh(&gs->lock);
 }
 
-static void udp_group_stat_member(const struct udp_group_member *m, u32 slot,
+static void udp_group_stat_member(const struct udp_group_member *m,
 				  struct udp_grpstat_member *rec)
 {
 	memset(rec, 0, sizeof(*rec));
-	rec->slot = slot;
+	rec->slot = m->slot;
 	rec->error = READ_ONCE(m->error);
 	rec->sent = atomic64_read(&m->sent);
 	rec->failed = atomic64_read(&m->failed);
+	rec->skipped = atomic64_read(&m->skipped);
 	rec->icmp = atomic_read(&m->icmp);
 	rec->addr = m->addr;
 }
 
 /* Copy out the records that fit, from req->first_slot on; count them there. */
-static int udp_group_stat_copy_members(const struct udp_group_table *t,
+static int udp_group_stat_copy_members(const struct udp_group_version *v,
 				       struct udp_grpstat *req,
 				       sockptr_t optval, int offset, int len)
 {
 	u32 slot;
 
-	for (slot = req->first_slot; slot < t->slots; slot++) {
+	for (slot = req->first_slot; slot < v->slots; slot++) {
+		const struct udp_group_member *m = udp_group_member_at(v, slot);
 		struct udp_grpstat_member rec;
 
-		if (udp_group_is_hole(&t->slot[slot]))
+		if (!m)
 			continue;
 		if (len - offset < req->member_size)
 			break;
-		udp_group_stat_member(&t->slot[slot], slot, &rec);
+		udp_group_stat_member(m, &rec);
 		if (copy_to_sockptr_offset(optval, offset, &rec,
 					   req->member_size))
 			return -EFAULT;
@@ -68,11 +78,11 @@ static int udp_group_stat_copy_members(const struct udp_group_table *t,
 }
 
 static void udp_group_stat_fill(struct udp_group_sock *gs,
-				const struct udp_group_table *t,
+				const struct udp_group_version *v,
 				struct udp_grpstat *stat)
 {
 	spin_lock_bh(&gs->lock);
-	stat->generation = t ? t->generation : gs->generation;
+	stat->generation = v ? v->generation : gs->generation;
 	stat->sends = gs->totals.sends;
 	stat->sent = gs->totals.sent;
 	stat->failed = gs->totals.failed;
@@ -82,9 +92,9 @@ static void udp_group_stat_fill(struct udp_group_sock *gs,
 	stat->icmp = gs->totals.icmp;
 	spin_unlock_bh(&gs->lock);
 
-	if (t) {
-		stat->members = t->members;
-		stat->slots = t->slots;
+	if (v) {
+		stat->members = v->members;
+		stat->slots = v->slots;
 	}
 }
 
@@ -114,7 +124,7 @@ static int udp_group_stat_request(struct udp_grpstat *req, sockptr_t optval,
 int udp_group_get_stat(struct sock *sk, sockptr_t optval, sockptr_t optlen)
 {
 	struct udp_group_sock *gs = udp_group_of_sock(sk);
-	struct udp_group_table *t = NULL;
+	struct udp_group_version *v = NULL;
 	struct udp_grpstat req;
 	u32 size;
 	int len, end, err;
@@ -128,19 +138,19 @@ int udp_group_get_stat(struct sock *sk, sockptr_t optval, sockptr_t optlen)
 		return err;
 
 	if (gs) {
-		t = udp_group_table_get(gs);
-		udp_group_stat_fill(gs, t, &req);
+		v = udp_group_version_get(gs);
+		udp_group_stat_fill(gs, v, &req);
 	}
 
 	/* Records begin where the caller's own structure ends */
 	size = req.size;
 	end = size;
-	if (t && req.member_size) {
-		end = udp_group_stat_copy_members(t, &req, optval, end, len);
+	if (v && req.member_size) {
+		end = udp_group_stat_copy_members(v, &req, optval, end, len);
 		err = min(end, 0);
 	}
-	if (t)
-		udp_group_table_put(gs, t);
+	if (v)
+		udp_group_version_put(gs, v);
 	if (err)
 		return err;
 

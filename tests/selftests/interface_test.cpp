@@ -188,7 +188,7 @@ TEST_F(Interface, RefusesOtherSockets)
         int domain, type, protocol;
     } kinds[] = {{AF_INET, SOCK_STREAM, 0}, {AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE},
                  {AF_UNIX, SOCK_DGRAM, 0},  {AF_INET, SOCK_RAW, IPPROTO_UDP},
-                 {AF_PACKET, SOCK_RAW, 0},  {AF_INET6, SOCK_DGRAM, 0},
+                 {AF_PACKET, SOCK_RAW, 0},  {AF_INET6, SOCK_DGRAM, IPPROTO_UDPLITE},
                  {AF_INET6, SOCK_STREAM, 0}};
     for (const auto &k : kinds) {
         Sender s(k.domain, k.type, k.protocol);

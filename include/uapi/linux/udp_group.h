@@ -22,13 +22,55 @@
 /*
  * Options at level SOL_SOCKET, the same numbers on every architecture, in a
  * range far from those that asm/socket.h hands out one by one.
- * 0x4702 (join), 0x4703 (leave) and 0x4705 (flags) are set aside.
  */
 #define SO_SETGRP	0x4701	/* set: replace the group; get: its members */
+#define SO_ADDGRP	0x4702	/* set: join */
+#define SO_DELGRP	0x4703	/* set: leave */
 #define SO_GRPSTAT	0x4704	/* get: what became of the datagrams */
+#define SO_GRPFLAGS	0x4705	/* set, get: GRP_F_* */
+
+/* SO_GRPFLAGS: send returns how many slots it passed, and not how many bytes */
+#define GRP_F_COUNT	(1U << 0)
+
+/*
+ * Control messages at level SOL_UDP, for sends to the group. Each can be there
+ * once.
+ */
+#define UDP_GRP_SKIP	0x4711	/* addresses that are left out */
+#define UDP_GRP_RANGE	0x4712	/* struct udp_grp_range */
+#define UDP_GRP_PRIVATE	0x4713	/* struct udp_grp_private */
+#define UDP_GRP_SPREAD	0x4714	/* __u64, nanoseconds */
 
 /* As many members as one group can ever have. */
 #define UDP_GROUP_MAX_MEMBERS	65536
+
+/* Bytes in one send, all private prefixes together with what is shared. */
+#define UDP_GROUP_MAX_DATA	(64U << 20)
+
+/* Nanoseconds over which a send can be spread: an hour. */
+#define UDP_GROUP_MAX_SPREAD	3600000000000ULL
+
+/**
+ * struct udp_grp_range - the slots that a send is for
+ * @first: first slot
+ * @count: how many slots; 0 for all that follow
+ */
+struct udp_grp_range {
+	__u32	first;
+	__u32	count;
+};
+
+/**
+ * struct udp_grp_private - the data begin with what is each member's own
+ * @generation: generation of the group that the data were made for
+ * @length: bytes of each prefix, one for each slot in the range
+ * @reserved: 0
+ */
+struct udp_grp_private {
+	__u64	generation;
+	__u32	length;
+	__u32	reserved;
+};
 
 /**
  * union udp_group_addr - the address of one member

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Group unicast for UDP: what the parts of the fast path share.
+ */
+#ifndef _UDP_GROUP_FAST_H
+#define _UDP_GROUP_FAST_H
+
+#include <net/dst.h>
+#include <net/sock.h>
+#include <net/xmit_batch.h>
+#include "udp_group_impl.h"
+
+#define UDP_GROUP_BATCH		XMIT_BATCH_MAX
+
+/* How many sk_buffs are allocated at once. With more, those that a device frees
+ * at once would go back to slabs that are not the CPU's any more, which takes
+ * SLUB three times as long.
+ */
+#define UDP_GROUP_CHUNK		10
+
+#define UDP_GROUP_HEADERS	sizeof(struct udp_group_headers)
+#define UDP_GROUP_HEADERS6	sizeof(struct udp_group_headers6)
+
+/* Room that is left for the link layer when data are copied, and behind them */
+#define UDP_GROUP_HEADROOM	64
+
+/* Result of a member who is left to the true path after all: no errno, and no
+ * NET_XMIT_* code.
+ */
+#define UDP_GROUP_LEFT		(NET_XMIT_MASK + 1)
+
+/**
+ * struct udp_group_fast - what the datagrams of a send have in common
+ * @s: the send
+ * @ipc: control messages, as IPv4 reads them
+ * @ipc6: the same, as IPv6 reads them
+ * @has_ip4: members that are sent to by IPv4 can be sent to here
+ * @has_ip6: the same for IPv6
+ * @flows: what routes are looked up for, and the numbers of that
+ * @family: what the headers in @payload are for, AF_UNSPEC if for nothing yet
+ * @autolabel: IPv6 flow labels are made by the kernel
+ * @ignore_df6: as @ignore_df, for IPv6
+ * @ident: what is added to a member's IP identifier
+ * @truesize: what each datagram is charged with
+ * @headers: length of the longest headers that there can be
+ * @headroom: what a head has room for before the headers
+ * @prefixes: what is each member's own, of the batch, or NULL
+ * @own: where that of the next slot begins
+ * @own_slot: that slot
+ * @path: path that the last member had, if it was checked in this batch, and
+ *	datagrams of this message can take it, or NULL
+ * @other: the one that it took the place of
+ * @priority: priority of the datagrams
+ * @is_timed: they have departure times
+ * @ignore_df: they may be fragmented by others all the same
+ * @payload: the data
+ * @skbs: sk_buffs for the next datagrams
+ * @nr_skbs: how many are left
+ * @n: members of the batch
+ * @members: these
+ * @result: what became of them: 0, an errno, a NET_XMIT_* code
+ * @nr_direct: how many went to the neighbour directly
+ * @batch: on the way to the qdisc
+ */
+struct udp_group_fast {
+	struct udp_group_send		*s;
+	struct ipcm_cookie		*ipc;
+	struct ipcm6_cookie		ipc6;
+	bool				has_ip4;
+	bool				has_ip6;
+	struct udp_group_flows		flows;
+	sa_family_t			family;
+	bool				autolabel;
+	bool				ignore_df6;
+	u16				ident;
+	u32				truesize;
+	unsigned int			headers;
+	unsigned int			headroom;
+	void				*prefixes;
+	struct iov_iter			own;
+	u32				own_slot;
+	struct udp_group_path		*path;
+	struct udp_group_path		*other;
+	bool				is_timed;
+	bool				ignore_df;
+	u32				priority;
+	struct udp_group_payload	payload;
+	unsigned int			nr_skbs;
+	struct sk_buff			*skbs[UDP_GROUP_CHUNK];
+	unsigned int			n;
+	struct udp_group_member		*members[UDP_GROUP_BATCH];
+	int				result[UDP_GROUP_BATCH];
+	u32				nr_direct;
+	struct xmit_batch		batch;
+};
+
+/**
+ * struct udp_group_way - what the datagrams of a path have in common
+ * @path: the path
+ * @dst: its route
+ * @dev: its device
+ * @hh_len: room for the link layer
+ * @csum: CHECKSUM_PARTIAL if the device makes the checksum, CHECKSUM_COMPLETE
+ *	if it is made here, CHECKSUM_NONE if there is none
+ * @has_ident: datagrams have an IP identifier
+ * @is_direct: nobody is to be asked between here and the neighbour
+ * @is_v6gw: the neighbour of an IPv4 path is an IPv6 router
+ * @neigh: the router, NULL if the neighbour is the member itself
+ * @ip_sum: sum of the IP header but for what is the member's
+ * @pseudo_sum: the same of UDP's pseudo header
+ * @headers: the headers, for members that have another path in between
+ *
+ * Made anew in each RCU section, which its pointers do not outlive.
+ */
+struct udp_group_way {
+	const struct udp_group_path	*path;
+	struct dst_entry		*dst;
+	struct net_device		*dev;
+	unsigned int			hh_len;
+	u8				csum;
+	bool				has_ident;
+	bool				is_direct;
+	bool				is_v6gw;
+	struct neighbour		*neigh;
+	__wsum				ip_sum;
+	__wsum				pseudo_sum;
+	struct udp_group_headers6	headers;
+};
+
+/* The headers, as far as they are the same for all: see udp_group_way_init() */
+static inline struct udp_group_headers *
+udp_group_headers(struct udp_group_fast *f)
+{
+	return &f->payload.linear.ip4.headers;
+}
+
+static inline struct udp_group_headers6 *
+udp_group_headers6(struct udp_group_fast *f)
+{
+	return &f->payload.linear.ip6.headers;
+}
+
+/* udp_group_fast.c */
+bool udp_group_refill(struct udp_group_fast *f, u32 n, gfp_t gfp);
+
+/* udp_group_xmit.c */
+bool udp_group_fits(const struct udp_group_fast *f,
+		    const struct udp_group_path *path);
+void udp_group_transmit(struct udp_group_fast *f);
+bool udp_group_is_unhooked(const struct net *net, const struct net_device *dev,
+			   bool is_ip6);
+void *udp_group_put(struct udp_group_fast *f, u32 i, struct sk_buff *skb,
+		    const void *headers, unsigned int headers_len);
+void udp_group_own_skb(struct udp_group_fast *f,
+		       const struct udp_group_way *way,
+		       const struct udp_group_member *m, struct sk_buff *skb);
+__wsum udp_group_sum(struct udp_group_fast *f, const struct udphdr *uh);
+
+/* udp_group_ip6.c */
+#if IS_ENABLED(CONFIG_IPV6)
+bool udp_group_ip6_begin(struct udp_group_fast *f);
+bool udp_group_ip6_fits(const struct udp_group_fast *f,
+			const struct dst_entry *dst);
+void udp_group_ip6_way_init(struct udp_group_fast *f,
+			    struct udp_group_way *way);
+int udp_group_ip6_xmit(struct udp_group_fast *f,
+		       const struct udp_group_way *way, u32 i,
+		       struct sk_buff *skb);
+#else
+static inline bool udp_group_ip6_begin(struct udp_group_fast *f)
+{
+	return false;
+}
+
+static inline bool udp_group_ip6_fits(const struct udp_group_fast *f,
+				      const struct dst_entry *dst)
+{
+	return false;
+}
+
+static inline void udp_group_ip6_way_init(struct udp_group_fast *f,
+					  struct udp_group_way *way)
+{
+}
+
+static inline int udp_group_ip6_xmit(struct udp_group_fast *f,
+				     const struct udp_group_way *way, u32 i,
+				     struct sk_buff *skb)
+{
+	return UDP_GROUP_LEFT;
+}
+#endif
+
+#endif /* _UDP_GROUP_FAST_H */

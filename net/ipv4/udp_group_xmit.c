@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Group unicast for UDP: datagrams of a batch, made and sent.
+ *
+ * With bottom halves off, for the members that udp_group_fast_send() collected.
+ */
+
+#include <linux/bpf-cgroup.h>
+#include <linux/netfilter.h>
+#include <net/arp.h>
+#include <net/checksum.h>
+#include <net/inet_common.h>
+#include <net/ip.h>
+#include <net/l3mdev.h>
+#include <net/route.h>
+#include <net/sock.h>
+#include <net/udp.h>
+#include "udp_group_fast.h"
+
+static bool udp_group_ip4_fits(const struct udp_group_fast *f,
+			       const struct dst_entry *dst)
+{
+	unsigned int mtu;
+
+	mtu = ip_sk_use_pmtu(f->s->sk) ? dst_mtu(dst) :
+					 READ_ONCE(READ_ONCE(dst->dev)->mtu);
+	return f->has_ip4 && inetdev_valid_mtu(mtu) &&
+	       UDP_GROUP_HEADERS + f->s->len <= mtu;
+}
+
+/* Do the datagrams of this message leave by a path in one piece, and is there
+ * room for its device's headers?
+ */
+bool udp_group_fits(const struct udp_group_fast *f,
+		    const struct udp_group_path *path)
+{
+	const struct dst_entry *dst = path->dst;
+
+	if (LL_RESERVED_SPACE(READ_ONCE(dst->dev)) > f->headroom)
+		return false;
+	return likely(path->way.family == AF_INET) ? udp_group_ip4_fits(f, dst) :
+						     udp_group_ip6_fits(f, dst);
+}
+
+/* Is there anybody between __ip_local_out() and ip_finish_output2() who wants
+ * to see the datagrams? If not, these have nothing to do that is not known: the
+ * route is one without lwtunnel and xfrm, and the datagrams are of one piece.
+ */
+bool udp_group_is_unhooked(const struct net *net, const struct net_device *dev,
+			   bool is_ip6)
+{
+#ifdef CONFIG_NETFILTER
+	struct nf_hook_entries __rcu *const *hooks = net->nf.hooks_ipv4;
+
+#if IS_ENABLED(CONFIG_IPV6)
+	if (is_ip6)
+		hooks = net->nf.hooks_ipv6;
+#endif
+	if (rcu_access_pointer(hooks[NF_INET_LOCAL_OUT]) ||
+	    rcu_access_pointer(hooks[NF_INET_POST_ROUTING]))
+		return false;
+#endif
+	return !cgroup_bpf_enabled(CGROUP_INET_EGRESS) &&
+	       !netif_is_l3_master(dev) && !netif_is_l3_slave(dev);
+}
+
+/* The router of a path, and whether datagrams can be handed to it directly. */
+static void udp_group_way_init_neigh(struct udp_group_way *way,
+				     const struct net *net)
+{
+	struct rtable *rt = dst_rtable(way->dst);
+	struct net_device *dev = way->dev;
+
+	way->neigh = NULL;
+	way->is_v6gw = false;
+	way->is_direct = udp_group_is_unhooked(net, dev, false);
+	if (!way->is_direct)
+		return;
+
+	if (rt->rt_gw_family == AF_INET) {
+		way->neigh = ip_neigh_gw4(dev, rt->rt_gw4);
+	} else if (rt->rt_gw_family == AF_INET6) {
+		way->neigh = ip_neigh_gw6(dev, &rt->rt_gw6);
+		way->is_v6gw = true;
+	}
+	/* That this cannot be is for ip_output() to say */
+	if (IS_ERR(way->neigh))
+		way->is_direct = false;
+}
+
+static void udp_group_ip4_init_headers(struct udp_group_fast *f)
+{
+	struct udp_group_headers *h = udp_group_headers(f);
+	struct inet_sock *inet = inet_sk(f->s->sk);
+	struct iphdr *iph = &h->ip;
+
+	memset(h, 0, sizeof(*h));
+	iph->version = 4;
+	iph->ihl = 5;
+	iph->tos = f->ipc->tos != -1 ? f->ipc->tos : READ_ONCE(inet->tos);
+	iph->tot_len = htons(UDP_GROUP_HEADERS + f->s->len);
+	iph->protocol = f->s->sk->sk_protocol;
+	h->udp.source = inet->inet_sport;
+	h->udp.len = htons(sizeof(h->udp) + f->s->len);
+}
+
+static void udp_group_ip4_way_init(struct udp_group_fast *f,
+				   struct udp_group_way *way)
+{
+	struct iphdr *iph = &udp_group_headers(f)->ip;
+	struct sock *sk = f->s->sk;
+	struct inet_sock *inet = inet_sk(sk);
+	u8 pmtudisc = READ_ONCE(inet->pmtudisc);
+	int ttl;
+
+	if (f->family != AF_INET)
+		udp_group_ip4_init_headers(f);
+	iph->saddr = way->path->way.saddr.s6_addr32[3];
+
+	ttl = f->ipc->ttl ?: READ_ONCE(inet->uc_ttl);
+	iph->ttl = ttl < 0 ? ip4_dst_hoplimit(way->dst) : ttl;
+
+	/* That it is no longer than the route's MTU, where that matters, has
+	 * been seen in udp_group_fits().
+	 */
+	iph->frag_off = 0;
+	if (pmtudisc == IP_PMTUDISC_PROBE || ip_dont_fragment(sk, way->dst))
+		iph->frag_off = htons(IP_DF);
+	/* See ip_select_ident_segs() */
+	way->has_ident = !iph->frag_off || f->ignore_df;
+
+	if (sk->sk_no_check_tx)
+		way->csum = CHECKSUM_NONE;
+	else if (way->dev->features & (NETIF_F_HW_CSUM | NETIF_F_IP_CSUM))
+		way->csum = CHECKSUM_PARTIAL;
+	else
+		way->csum = CHECKSUM_COMPLETE;
+
+	udp_group_way_init_neigh(way, sock_net(sk));
+	way->ip_sum = ~csum_unfold(ip_fast_csum(iph, iph->ihl));
+	way->pseudo_sum = csum_tcpudp_nofold(iph->saddr, 0,
+					     sizeof(struct udphdr) + f->s->len,
+					     IPPROTO_UDP, 0);
+}
+
+static bool udp_group_way_init(struct udp_group_fast *f,
+			       struct udp_group_way *way,
+			       const struct udp_group_path *path)
+{
+	const struct udp_group_flows *flows = &f->flows;
+
+	way->path = NULL;
+	if (!path)
+		return false;
+	/* What was not looked at in this batch has to be looked at */
+	if (path != f->path && path != f->other &&
+	    (!path->dst ||
+	     path->way.flow != (path->way.family == AF_INET ? flows->nr4 :
+							      flows->nr6) ||
+	     !udp_group_fits(f, path)))
+		return false;
+
+	way->path = path;
+	way->dst = path->dst;
+	way->dev = READ_ONCE(way->dst->dev);
+	way->hh_len = LL_RESERVED_SPACE(way->dev);
+	if (likely(path->way.family == AF_INET))
+		udp_group_ip4_way_init(f, way);
+	else
+		udp_group_ip6_way_init(f, way);
+	f->family = path->way.family;
+	way->headers = *udp_group_headers6(f);
+	return true;
+}
+
+/* The ways that the last members had: members of two that take turns are not to
+ * be dearer than others.
+ */
+struct udp_group_ways {
+	struct udp_group_way	way[2];
+	unsigned int		at;
+};
+
+/* Make the way of a path the last one; false if it cannot be taken here. */
+static noinline bool udp_group_change_way(struct udp_group_fast *f,
+					  struct udp_group_ways *ways,
+					  const struct udp_group_path *path)
+{
+	struct udp_group_way *way;
+
+	ways->at ^= 1;
+	way = &ways->way[ways->at];
+	if (way->path != path)
+		return udp_group_way_init(f, way, path);
+
+	/* The data are behind the headers of either family */
+	*udp_group_headers6(f) = way->headers;
+	f->family = path->way.family;
+	return true;
+}
+
+/* The sum of a datagram that the device does not make: of the data, and of the
+ * UDP header, behind which is what is the member's own.
+ */
+__wsum udp_group_sum(struct udp_group_fast *f, const struct udphdr *uh)
+{
+	__wsum sum = udp_group_payload_csum(&f->payload);
+	unsigned int own = f->s->private_len;
+
+	if (unlikely(own))
+		sum = csum_block_add(csum_partial(uh + 1, own, 0), sum, own);
+	return csum_partial(uh, sizeof(*uh), sum);
+}
+
+/* Headers, what is the member's own, and what is shared and fits behind that. */
+static noinline void *udp_group_put_private(const struct udp_group_fast *f,
+					    u32 i, struct sk_buff *skb,
+					    const void *headers,
+					    unsigned int headers_len)
+{
+	const struct udp_group_payload *p = &f->payload;
+	unsigned int own = f->s->private_len;
+	void *to;
+
+	to = skb_put_data(skb, headers, headers_len);
+	skb_put_data(skb, f->prefixes + (size_t)own * i, own);
+	skb_put_data(skb, p->linear.data, p->copied);
+	return to;
+}
+
+static __always_inline void *
+udp_group_put_linear(const struct udp_group_fast *f, struct sk_buff *skb,
+		     const void *headers, unsigned int headers_len)
+{
+	unsigned int i, len = headers_len + f->payload.copied;
+	void *to = __skb_put(skb, len);
+
+	/* A few words, and too few for memcpy() to be good at it */
+	for (i = 0; i < len; i += UDP_GROUP_COPY_STEP)
+		memcpy(to + i, headers + i, UDP_GROUP_COPY_STEP);
+	return to;
+}
+
+/* Put headers and data into number @i of the batch. */
+static __always_inline void *__udp_group_put(struct udp_group_fast *f, u32 i,
+					     struct sk_buff *skb,
+					     const void *headers,
+					     unsigned int headers_len)
+{
+	void *to;
+
+	if (unlikely(f->prefixes))
+		to = udp_group_put_private(f, i, skb, headers, headers_len);
+	else
+		to = udp_group_put_linear(f, skb, headers, headers_len);
+	if (f->payload.nr_frags)
+		udp_group_payload_share(&f->payload, skb);
+	return to;
+}
+
+static noinline void udp_group_set_departure(const struct udp_group_fast *f,
+					     const struct udp_group_member *m,
+					     struct sk_buff *skb)
+{
+	const struct udp_group_send *s = f->s;
+	u64 at = f->ipc->sockc.transmit_time;
+
+	if (s->depart)
+		at = udp_group_departure(s, m->slot);
+	skb_set_delivery_type_by_clockid(skb, at, s->sk->sk_clockid);
+}
+
+/* What a datagram has from its socket, its route and the message. */
+static __always_inline void
+__udp_group_own_skb(struct udp_group_fast *f, const struct udp_group_way *way,
+		    const struct udp_group_member *m, struct sk_buff *skb)
+{
+	struct sock *sk = f->s->sk;
+
+	if (f->ignore_df)
+		skb->ignore_df = 1;
+	skb->priority = f->priority;
+	skb->mark = f->ipc->sockc.mark;
+	if (unlikely(f->is_timed))
+		udp_group_set_departure(f, m, skb);
+	skb_dst_set_noref(skb, way->dst);
+
+	/* It was charged for already: see udp_group_reserve() */
+	skb->sk = sk;
+	skb->destructor = sock_wfree;
+	skb_set_hash_from_sk(skb, sk);
+}
+
+/* For IPv6, not inlined. */
+void *udp_group_put(struct udp_group_fast *f, u32 i, struct sk_buff *skb,
+		    const void *headers, unsigned int headers_len)
+{
+	return __udp_group_put(f, i, skb, headers, headers_len);
+}
+
+void udp_group_own_skb(struct udp_group_fast *f,
+		       const struct udp_group_way *way,
+		       const struct udp_group_member *m, struct sk_buff *skb)
+{
+	__udp_group_own_skb(f, way, m, skb);
+}
+
+static void udp_group_ip4_sum(struct udp_group_fast *f,
+			      struct udp_group_headers *h, __be32 daddr)
+{
+	h->udp.check = csum_tcpudp_magic(h->ip.saddr, daddr,
+					 sizeof(h->udp) + f->s->len,
+					 IPPROTO_UDP, udp_group_sum(f, &h->udp));
+	if (!h->udp.check)
+		h->udp.check = CSUM_MANGLED_0;
+}
+
+/* What __ip_make_skb() and udp_send_skb() do for a datagram in one piece. It is
+ * number @i of the batch.
+ */
+static void udp_group_build(struct udp_group_fast *f,
+			    const struct udp_group_way *way, u32 i,
+			    struct sk_buff *skb)
+{
+	const struct udp_group_member *m = f->members[i];
+	__be32 daddr = udp_group_addr_ip4(&m->addr);
+	struct udp_group_headers *h;
+
+	skb_reserve(skb, way->hh_len);
+	skb_reset_network_header(skb);
+	skb_set_transport_header(skb, sizeof(struct iphdr));
+	h = __udp_group_put(f, i, skb, udp_group_headers(f), sizeof(*h));
+
+	h->ip.daddr = daddr;
+	if (way->has_ident)
+		h->ip.id = htons(m->ident + f->ident);
+	h->udp.dest = m->addr.in.sin_port;
+
+	if (likely(way->csum == CHECKSUM_PARTIAL)) {
+		skb->ip_summed = CHECKSUM_PARTIAL;
+		skb->csum_start = way->hh_len + sizeof(h->ip);
+		skb->csum_offset = offsetof(struct udphdr, check);
+		h->udp.check = ~csum_fold(csum_add(way->pseudo_sum,
+						   (__force __wsum)daddr));
+	} else if (way->csum == CHECKSUM_COMPLETE) {
+		udp_group_ip4_sum(f, h, daddr);
+	}
+	__udp_group_own_skb(f, way, m, skb);
+}
+
+/* What __ip_local_out() and ip_finish_output2() do for a datagram that nobody
+ * in between wants to see. The counters are added up by the batch.
+ */
+static int udp_group_output(const struct udp_group_way *way,
+			    struct sk_buff *skb)
+{
+	struct iphdr *iph = (struct iphdr *)skb->data;
+	struct neighbour *neigh = way->neigh;
+	__wsum sum;
+
+	sum = csum_add(way->ip_sum, (__force __wsum)iph->daddr);
+	iph->check = csum_fold(csum_add(sum, (__force __wsum)iph->id));
+
+	skb->protocol = htons(ETH_P_IP);
+	skb->dev = way->dev;
+	if (!neigh)
+		neigh = ip_neigh_gw4(skb->dev, iph->daddr);
+	if (IS_ERR(neigh)) {
+		kfree_skb_reason(skb, SKB_DROP_REASON_NEIGH_CREATEFAIL);
+		return PTR_ERR(neigh);
+	}
+	return neigh_output(neigh, skb, way->is_v6gw);
+}
+
+static int udp_group_fast_member(struct udp_group_fast *f,
+				 struct udp_group_ways *ways, u32 i)
+{
+	struct udp_group_member *m = f->members[i];
+	const struct udp_group_path *path = rcu_dereference(m->path);
+	const struct udp_group_way *way = &ways->way[ways->at];
+	struct sk_buff *skb;
+
+	if (unlikely(path != way->path)) {
+		if (!udp_group_change_way(f, ways, path))
+			return UDP_GROUP_LEFT;
+		way = &ways->way[ways->at];
+	}
+	/* Whoever has no memory without waiting gets it on the true path */
+	if (!f->nr_skbs &&
+	    !udp_group_refill(f, f->n - i, GFP_NOWAIT | __GFP_NOWARN))
+		return UDP_GROUP_LEFT;
+
+	skb = f->skbs[--f->nr_skbs];
+	if (unlikely(path->way.family != AF_INET))
+		return udp_group_ip6_xmit(f, way, i, skb);
+
+	udp_group_build(f, way, i, skb);
+	if (likely(way->is_direct)) {
+		f->nr_direct++;
+		return udp_group_output(way, skb);
+	}
+	return ip_local_out(sock_net(f->s->sk), f->s->sk, skb);
+}
+
+/* The members that were collected. One whose path was taken away meanwhile is
+ * sent to at the end, as sendto() would.
+ */
+void udp_group_transmit(struct udp_group_fast *f)
+{
+	struct net *net = sock_net(f->s->sk);
+	struct udp_group_ways ways = {};
+	u32 i, left = 0;
+
+	f->nr_direct = 0;
+
+	udp_group_payload_hold(&f->payload, f->n);
+
+	rcu_read_lock();
+	xmit_batch_begin(&f->batch, f->s->sk);
+	for (i = 0; i < f->n; i++) {
+		f->batch.result = &f->result[i];
+		f->result[i] = udp_group_fast_member(f, &ways, i);
+		left += f->result[i] == UDP_GROUP_LEFT;
+	}
+	xmit_batch_end(&f->batch);
+	rcu_read_unlock();
+
+	IP_ADD_STATS(net, IPSTATS_MIB_OUTREQUESTS, f->nr_direct);
+	IP_ADD_STATS(net, IPSTATS_MIB_OUTPKTS, f->nr_direct);
+	IP_ADD_STATS(net, IPSTATS_MIB_OUTOCTETS,
+		     f->nr_direct * (UDP_GROUP_HEADERS + f->s->len));
+
+	if (unlikely(left)) {
+		udp_group_payload_unhold(&f->payload, left);
+		udp_group_unreserve(f->s->sk, left, f->truesize);
+	}
+}
+

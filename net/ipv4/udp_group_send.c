@@ -36,8 +36,7 @@ static int udp_group_check_msg(struct udp_group_send *s,
 	if (msg->msg_flags & (MSG_OOB | MSG_MORE) || udp_test_bit(CORK, sk))
 		return -EOPNOTSUPP;
 	/* Whoever splices takes the return value for bytes of the pipe */
-	if (msg->msg_flags & MSG_SPLICE_PAGES &&
-	    READ_ONCE(s->gs->flags) & GRP_F_COUNT)
+	if (msg->msg_flags & MSG_SPLICE_PAGES && s->counts)
 		return -EOPNOTSUPP;
 
 	if (!msg->msg_controllen)
@@ -81,7 +80,7 @@ static int udp_group_begin(struct udp_group_send *s)
 	/* Pages that are not copied have no room for what is a member's own */
 	if (s->private_len && s->msg->msg_flags & MSG_ZEROCOPY)
 		return -EOPNOTSUPP;
-	if (s->first == s->end && !(READ_ONCE(s->gs->flags) & GRP_F_COUNT))
+	if (s->first == s->end && !s->counts)
 		return -EDESTADDRREQ;
 	return 0;
 }
@@ -278,7 +277,6 @@ static int udp_group_result(struct udp_group_send *s, u32 passed,
 			    size_t len)
 {
 	struct iov_iter *iter = &s->msg->msg_iter;
-	bool counts = READ_ONCE(s->gs->flags) & GRP_F_COUNT;
 
 	/* Most often they are used up */
 	if (unlikely(iov_iter_count(iter) || s->private_len)) {
@@ -288,11 +286,11 @@ static int udp_group_result(struct udp_group_send *s, u32 passed,
 	if (!passed)
 		return 0;	/* of no slots */
 	/* Who counts slots goes on with those that were not passed */
-	if (!counts)
+	if (!s->counts)
 		s->sum.unreached = s->members - s->sum.sent - s->sum.failed -
 				   s->sum.skipped;
 	udp_group_add_totals(s);
-	return counts ? passed : len;
+	return s->counts ? passed : len;
 }
 
 /**
@@ -313,6 +311,7 @@ int udp_group_sendmsg(struct sock *sk, struct msghdr *msg, size_t len,
 		.sk = sk, .msg = msg, .data = msg->msg_iter, .len = len,
 		.timeo = sock_sndtimeo(sk, msg->msg_flags & MSG_DONTWAIT),
 		.gs = udp_group_sock(group), .next_skip = U32_MAX,
+		.counts = READ_ONCE(udp_group_sock(group)->flags) & GRP_F_COUNT,
 	};
 	struct udp_group_fast *f;
 	struct ipcm_cookie ipc;
@@ -330,7 +329,7 @@ int udp_group_sendmsg(struct sock *sk, struct msghdr *msg, size_t len,
 
 	trace_udp_group_send_begin(sk, s.v->generation, s.members, s.len);
 
-	if (!s.timeo && !(READ_ONCE(s.gs->flags) & GRP_F_COUNT) &&
+	if (!s.timeo && !s.counts &&
 	    !udp_group_has_room_for(sk, s.members - udp_group_nr_skip(&s),
 				    s.len)) {
 		sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);

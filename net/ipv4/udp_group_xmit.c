@@ -169,28 +169,22 @@ static bool udp_group_way_init(struct udp_group_fast *f,
 	else
 		udp_group_ip6_way_init(f, way);
 	f->family = path->way.family;
-	way->headers = *udp_group_headers6(f);
 	return true;
 }
 
-/* The ways that the last members had: members of two that take turns are not to
- * be dearer than others.
- */
-struct udp_group_ways {
-	struct udp_group_way	way[2];
-	unsigned int		at;
-};
-
 /* Make the way of a path the last one; false if it cannot be taken here. */
 static noinline bool udp_group_change_way(struct udp_group_fast *f,
-					  struct udp_group_ways *ways,
 					  const struct udp_group_path *path)
 {
-	struct udp_group_way *way;
+	struct udp_group_way *way = &f->ways[f->way];
 
-	ways->at ^= 1;
-	way = &ways->way[ways->at];
-	if (way->path != path)
+	/* The other one, unless there is none yet */
+	if (way->path) {
+		way->headers = *udp_group_headers6(f);
+		f->way ^= 1;
+		way = &f->ways[f->way];
+	}
+	if (!path || way->path != path)
 		return udp_group_way_init(f, way, path);
 
 	/* The data are behind the headers of either family */
@@ -372,18 +366,17 @@ static int udp_group_output(const struct udp_group_way *way,
 	return neigh_output(neigh, skb, way->is_v6gw);
 }
 
-static int udp_group_fast_member(struct udp_group_fast *f,
-				 struct udp_group_ways *ways, u32 i)
+static int udp_group_fast_member(struct udp_group_fast *f, u32 i)
 {
 	struct udp_group_member *m = f->members[i];
 	const struct udp_group_path *path = rcu_dereference(m->path);
-	const struct udp_group_way *way = &ways->way[ways->at];
+	const struct udp_group_way *way = &f->ways[f->way];
 	struct sk_buff *skb;
 
 	if (unlikely(path != way->path)) {
-		if (!udp_group_change_way(f, ways, path))
+		if (!udp_group_change_way(f, path))
 			return UDP_GROUP_LEFT;
-		way = &ways->way[ways->at];
+		way = &f->ways[f->way];
 	}
 	/* Whoever has no memory without waiting gets it on the true path */
 	if (!f->nr_skbs &&
@@ -408,18 +401,22 @@ static int udp_group_fast_member(struct udp_group_fast *f,
 void udp_group_transmit(struct udp_group_fast *f)
 {
 	struct net *net = sock_net(f->s->sk);
-	struct udp_group_ways ways = {};
 	u32 i, left = 0;
 
+	/* Routes and devices are looked at anew in each RCU section */
+	f->ways[0].path = NULL;
+	f->ways[1].path = NULL;
+	f->way = 0;
 	f->nr_direct = 0;
 
-	udp_group_payload_hold(&f->payload, f->n);
+	if (f->payload.nr_frags)
+		udp_group_payload_hold(&f->payload, f->n);
 
 	rcu_read_lock();
 	xmit_batch_begin(&f->batch, f->s->sk);
 	for (i = 0; i < f->n; i++) {
 		f->batch.result = &f->result[i];
-		f->result[i] = udp_group_fast_member(f, &ways, i);
+		f->result[i] = udp_group_fast_member(f, i);
 		left += f->result[i] == UDP_GROUP_LEFT;
 	}
 	xmit_batch_end(&f->batch);

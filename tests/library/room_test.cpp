@@ -20,8 +20,8 @@ TEST(Room, EmptyBufferIsAlwaysEnough)
 {
     groupcast::socket socket;
     ASSERT_EQ(set_option(socket.fd(), SOL_SOCKET, SO_SNDBUF, 1), 0);
-    EXPECT_EQ(send_buffer_has_room(socket.fd(), UDP_GROUP_MAX_MEMBERS, 65507), 1);
-    EXPECT_EQ(send_buffer_has_room(-1, 1, 1), -EBADF);
+    EXPECT_EQ(send_buffer_has_room(socket.fd(), AF_INET, UDP_GROUP_MAX_MEMBERS, 65507), 1);
+    EXPECT_EQ(send_buffer_has_room(-1, AF_INET, 1, 1), -EBADF);
 }
 
 // A UNIX socket keeps what its peer has not read in its send buffer.
@@ -31,10 +31,10 @@ TEST(Room, IsWhatTheBufferHasLeft)
     ASSERT_EQ(socketpair(AF_UNIX, SOCK_DGRAM, 0, fds), 0);
     ASSERT_EQ(::send(fds[0], "x", 1, 0), 1);
     auto size = static_cast<size_t>(get_option(fds[0], SOL_SOCKET, SO_SNDBUF));
-    EXPECT_EQ(send_buffer_has_room(fds[0], 1, 1000), 1);
-    EXPECT_EQ(send_buffer_has_room(fds[0], size / 4000, 1000), 1);
-    EXPECT_EQ(send_buffer_has_room(fds[0], size / 1000, 1000), 0);
-    EXPECT_EQ(send_buffer_has_room(fds[0], UDP_GROUP_MAX_MEMBERS, 65507), 0);
+    EXPECT_EQ(send_buffer_has_room(fds[0], AF_INET, 1, 1000), 1);
+    EXPECT_EQ(send_buffer_has_room(fds[0], AF_INET, size / 4000, 1000), 1);
+    EXPECT_EQ(send_buffer_has_room(fds[0], AF_INET, size / 1000, 1000), 0);
+    EXPECT_EQ(send_buffer_has_room(fds[0], AF_INET, UDP_GROUP_MAX_MEMBERS, 65507), 0);
     close(fds[0]);
     close(fds[1]);
 }

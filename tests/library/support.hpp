@@ -60,7 +60,7 @@ public:
         timeval timeout{};
         timeout.tv_sec = 5;
         socket_.bind(groupcast::ipv4(ip, 0));
-        address_ = socket_.local_address();
+        address_ = socket_.local_address().in();
         if (setsockopt(fd(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0)
             throw std::runtime_error("SO_RCVTIMEO");
     }
@@ -141,7 +141,14 @@ public:
         msg.msg_iovlen = 1;
         return groupcast_sendmsg(group(), &msg, flags);
     }
-    std::vector<sockaddr_in> members() const { return group_.members(); }
+    // IPv4 members
+    std::vector<sockaddr_in> members() const
+    {
+        std::vector<sockaddr_in> addrs;
+        for (const auto &member : group_.members())
+            addrs.push_back(member.in());
+        return addrs;
+    }
     groupcast::statistics stat() const { return group_.stat(); }
     uint64_t generation() const { return stat().totals.generation; }
 

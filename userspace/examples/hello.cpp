@@ -8,7 +8,7 @@
 int main()
 {
     groupcast::socket receivers[3], sender;
-    std::vector<sockaddr_in> members;
+    std::vector<groupcast::address> members;
     for (auto &receiver : receivers) {
         receiver.bind(groupcast::ipv4("127.0.0.1", 0));
         members.push_back(receiver.local_address());

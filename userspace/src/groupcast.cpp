@@ -3,6 +3,8 @@
 
 #include "groupcast/groupcast.h"
 #include "backend.hpp"
+#include "send_message.hpp"
+#include "socket_option.hpp"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -48,26 +50,18 @@ template <typename Call> auto guarded(Call call) -> decltype(call())
     }
 }
 
-int socket_option(int fd, int name, int &value)
+// Stores the family of a socket that can have a group.
+int check_socket(int fd, sa_family_t &family)
 {
-    socklen_t len = sizeof(value);
-    return getsockopt(fd, SOL_SOCKET, name, &value, &len) < 0 ? -errno : 0;
-}
-
-int check_socket(int fd)
-{
-    int domain = 0;
-    int type = 0;
-    int protocol = 0;
-    int err = socket_option(fd, SO_DOMAIN, domain);
-    if (err == 0)
-        err = socket_option(fd, SO_TYPE, type);
-    if (err == 0)
-        err = socket_option(fd, SO_PROTOCOL, protocol);
-    if (err != 0)
-        return err;
-    if (domain != AF_INET || type != SOCK_DGRAM || protocol != IPPROTO_UDP)
+    const int domain = internal::get_option(fd, SOL_SOCKET, SO_DOMAIN);
+    const int type = internal::get_option(fd, SOL_SOCKET, SO_TYPE);
+    const int protocol = internal::get_option(fd, SOL_SOCKET, SO_PROTOCOL);
+    for (int value : {domain, type, protocol})
+        if (value < 0)
+            return value;
+    if ((domain != AF_INET && domain != AF_INET6) || type != SOCK_DGRAM || protocol != IPPROTO_UDP)
         return -EOPNOTSUPP;
+    family = static_cast<sa_family_t>(domain);
     return 0;
 }
 
@@ -86,7 +80,8 @@ int backend_from_environment(groupcast_backend &backend)
     return -EINVAL;
 }
 
-int make_backend(int fd, groupcast_backend wanted, std::unique_ptr<internal::backend> &out)
+int make_backend(int fd, sa_family_t family, groupcast_backend wanted,
+                 std::unique_ptr<internal::backend> &out)
 {
     if (wanted == GROUPCAST_AUTO) {
         int err = backend_from_environment(wanted);
@@ -99,11 +94,27 @@ int make_backend(int fd, groupcast_backend wanted, std::unique_ptr<internal::bac
             out = internal::make_kernel_backend(fd);
             return 0;
         }
-        if (err != -ENOPROTOOPT || wanted == GROUPCAST_KERNEL)
+        bool is_missing = err == -ENOPROTOOPT || err == -EOPNOTSUPP;
+        if (!is_missing || wanted == GROUPCAST_KERNEL)
             return err;
     }
-    out = internal::make_sendmmsg_backend(fd);
+    out = internal::make_sendmmsg_backend(fd, family);
     return 0;
+}
+
+int change(groupcast_group *group, const void *addrs, size_t len,
+           int (internal::backend::*how)(std::span<const std::byte>))
+{
+    if (group == nullptr)
+        return -EINVAL;
+    // As in the kernel, before the exact count. An option's length is an int.
+    if (len > UDP_GROUP_MAX_MEMBERS * sizeof(sockaddr_in6))
+        return -ENOBUFS;
+    if (addrs == nullptr && len != 0)
+        return -EFAULT;
+    return guarded([&] {
+        return (*group->backend.*how)({static_cast<const std::byte *>(addrs), len});
+    });
 }
 
 } // namespace
@@ -117,12 +128,13 @@ int groupcast_new(groupcast_group **out, int fd, groupcast_backend backend)
         return -EINVAL;
 
     return guarded([&] {
-        int err = check_socket(fd);
+        sa_family_t family = AF_UNSPEC;
+        int err = check_socket(fd, family);
         if (err != 0)
             return err;
         auto group = std::make_unique<groupcast_group>();
         group->fd = fd;
-        err = make_backend(fd, backend, group->backend);
+        err = make_backend(fd, family, backend, group->backend);
         if (err == 0)
             *out = group.release();
         return err;
@@ -155,16 +167,17 @@ const char *groupcast_version() { return version; }
 
 int groupcast_set(groupcast_group *group, const void *addrs, size_t len)
 {
-    if (group == nullptr)
-        return -EINVAL;
-    // As in the kernel, before the exact count. An option's length is an int.
-    if (len > UDP_GROUP_MAX_MEMBERS * sizeof(sockaddr_in6))
-        return -ENOBUFS;
-    if (addrs == nullptr && len != 0)
-        return -EFAULT;
-    return guarded([&] {
-        return group->backend->set({static_cast<const std::byte *>(addrs), len});
-    });
+    return change(group, addrs, len, &internal::backend::set);
+}
+
+int groupcast_add(groupcast_group *group, const void *addrs, size_t len)
+{
+    return change(group, addrs, len, &internal::backend::add);
+}
+
+int groupcast_del(groupcast_group *group, const void *addrs, size_t len)
+{
+    return change(group, addrs, len, &internal::backend::del);
 }
 
 int groupcast_get(const groupcast_group *group, void *addrs, size_t *len)
@@ -190,6 +203,32 @@ ssize_t groupcast_sendmsg(groupcast_group *group, const msghdr *msg, int flags)
     if (msg == nullptr)
         return -EFAULT;
     return guarded([&] { return group->backend->sendmsg(*msg, flags); });
+}
+
+ssize_t groupcast_send_with(groupcast_group *group, const void *data, size_t len, int flags,
+                            const groupcast_send_options *options)
+{
+    if (group == nullptr)
+        return -EINVAL;
+    if (options == nullptr)
+        return groupcast_send(group, data, len, flags);
+    return guarded([&]() -> ssize_t {
+        internal::send_message message;
+        int err = message.make(data, len, *options);
+        return err == 0 ? group->backend->sendmsg(message.get(), flags) : err;
+    });
+}
+
+int groupcast_set_flags(groupcast_group *group, uint32_t flags)
+{
+    return group != nullptr ? group->backend->set_flags(flags) : -EINVAL;
+}
+
+int groupcast_flags(const groupcast_group *group, uint32_t *flags)
+{
+    if (group == nullptr)
+        return -EINVAL;
+    return flags != nullptr ? group->backend->flags(*flags) : -EFAULT;
 }
 
 int groupcast_stat(groupcast_group *group, udp_grpstat *totals, udp_grpstat_member *records,

@@ -20,23 +20,42 @@ public:
     explicit kernel_backend(int fd) : fd_(fd) {}
     kernel_backend(const kernel_backend &) = delete;
     kernel_backend &operator=(const kernel_backend &) = delete;
-    ~kernel_backend() override { setsockopt(fd_, SOL_SOCKET, SO_SETGRP, nullptr, 0); }
+    ~kernel_backend() override
+    {
+        setsockopt(fd_, SOL_SOCKET, SO_SETGRP, nullptr, 0);
+        set_flags(0);
+    }
 
     groupcast_backend kind() const override { return GROUPCAST_KERNEL; }
-    int set(std::span<const std::byte> addrs) override;
+    int set(std::span<const std::byte> addrs) override { return change(SO_SETGRP, addrs); }
+    int add(std::span<const std::byte> addrs) override { return change(SO_ADDGRP, addrs); }
+    int del(std::span<const std::byte> addrs) override { return change(SO_DELGRP, addrs); }
+    int set_flags(uint32_t flags) override
+    {
+        return change(SO_GRPFLAGS, std::as_bytes(std::span(&flags, 1)));
+    }
+    int flags(uint32_t &out) const override;
     int get(void *addrs, size_t *len) const override;
     ssize_t send(const void *data, size_t len, int flags) override;
     ssize_t sendmsg(const msghdr &msg, int flags) override;
     int stat(udp_grpstat &totals, std::span<udp_grpstat_member> records) override;
 
 private:
+    int change(int option, std::span<const std::byte> value);
+
     int fd_;
 };
 
-int kernel_backend::set(std::span<const std::byte> addrs)
+int kernel_backend::change(int option, std::span<const std::byte> value)
 {
-    auto len = static_cast<socklen_t>(addrs.size());
-    return setsockopt(fd_, SOL_SOCKET, SO_SETGRP, addrs.data(), len) < 0 ? -errno : 0;
+    auto len = static_cast<socklen_t>(value.size());
+    return setsockopt(fd_, SOL_SOCKET, option, value.data(), len) < 0 ? -errno : 0;
+}
+
+int kernel_backend::flags(uint32_t &out) const
+{
+    socklen_t len = sizeof(out);
+    return getsockopt(fd_, SOL_SOCKET, SO_GRPFLAGS, &out, &len) < 0 ? -errno : 0;
 }
 
 int kernel_backend::get(void *addrs, size_t *len) const

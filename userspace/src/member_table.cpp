@@ -4,87 +4,124 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 namespace groupcast::internal {
-namespace {
 
-uint64_t key_of(const sockaddr_in &addr)
+udp_grpstat_member member::record() const
 {
-    return uint64_t{addr.sin_addr.s_addr} << 16U | addr.sin_port;
+    udp_grpstat_member record{};
+    record.slot = slot;
+    record.error = error;
+    record.sent = sent;
+    record.failed = failed;
+    record.skipped = skipped;
+    record.icmp = icmp;
+    record.addr = addr;
+    return record;
 }
 
-int read_addresses(std::span<const std::byte> packed, std::vector<sockaddr_in> &addrs)
+member_list make_members(std::span<const udp_group_addr> addrs)
 {
-    addrs.reserve(packed.size() / sizeof(sockaddr_in));
-    for (; !packed.empty(); packed = packed.subspan(sizeof(sockaddr_in))) {
-        if (packed.size() < sizeof(sockaddr_in))
-            return -EINVAL;
-        sockaddr_in given;
-        std::memcpy(&given, packed.data(), sizeof(given));
-        if (given.sin_family != AF_INET)
-            return -EAFNOSUPPORT;
+    member_list members;
+    members.reserve(addrs.size());
+    for (const auto &addr : addrs)
+        members.push_back(std::make_shared<member>(addr));
+    return members;
+}
 
-        // Without what a program may have left in the padding
-        sockaddr_in addr{};
-        addr.sin_family = AF_INET;
-        addr.sin_port = given.sin_port;
-        addr.sin_addr = given.sin_addr;
-        addrs.push_back(addr);
+size_t version::members_between(size_t first, size_t end) const
+{
+    if (first == 0 && end == slots.size())
+        return members;
+    auto is_member = [](const member_ptr &m) { return m != nullptr; };
+    return static_cast<size_t>(std::count_if(slots.begin() + static_cast<ptrdiff_t>(first),
+                                             slots.begin() + static_cast<ptrdiff_t>(end),
+                                             is_member));
+}
+
+version &member_table::writable()
+{
+    if (now_.use_count() > 1)
+        now_ = std::make_shared<version>(*now_);
+    return *now_;
+}
+
+// What is left to do when nothing can fail any more.
+void member_table::join(const member_ptr &m)
+{
+    m->slot = free_.lowest();
+    free_.erase(m->slot);
+    if (m->slot == now_->slots.size())
+        now_->slots.push_back(m);
+    else
+        now_->slots[m->slot] = m;
+    now_->members++;
+}
+
+int member_table::add(const member_list &joining)
+{
+    if (joining.size() > UDP_GROUP_MAX_MEMBERS - now_->members)
+        return -ENOBUFS;
+
+    size_t known = 0;
+    auto forget = [&] {
+        for (const auto &m : std::span(joining).first(known))
+            index_.erase(m->key);
+    };
+    try {
+        auto &slots = writable().slots;
+        if (slots.capacity() - slots.size() < joining.size())
+            slots.reserve(std::max(slots.size() + joining.size(), 2 * slots.size()));
+        for (const auto &m : joining) {
+            if (!index_.emplace(m->key, m.get()).second) {
+                forget();
+                return -EADDRINUSE;
+            }
+            known++;
+        }
+    } catch (...) {
+        forget();
+        throw;
     }
-    return addrs.size() > UDP_GROUP_MAX_MEMBERS ? -ENOBUFS : 0;
-}
-
-} // namespace
-
-int member_table::parse(std::span<const std::byte> packed, std::shared_ptr<member_table> &out)
-{
-    auto table = std::make_shared<member_table>();
-    auto &addrs = table->addrs_;
-    int err = read_addresses(packed, addrs);
-    if (err != 0)
-        return err;
-
-    // Of two mistakes the first counts, as where addresses are taken one by
-    // one: what follows a port 0 is not looked at.
-    auto no_port = std::find_if(addrs.begin(), addrs.end(),
-                                [](const sockaddr_in &addr) { return addr.sin_port == 0; });
-    auto valid = static_cast<size_t>(no_port - addrs.begin());
-
-    auto &index = table->index_;
-    index.reserve(valid);
-    for (size_t slot = 0; slot < valid; slot++)
-        index.emplace_back(key_of(addrs[slot]), static_cast<uint32_t>(slot));
-    std::sort(index.begin(), index.end());
-    auto same = [](const key_and_slot &a, const key_and_slot &b) { return a.first == b.first; };
-    if (std::adjacent_find(index.begin(), index.end(), same) != index.end())
-        return -EADDRINUSE;
-    if (no_port != addrs.end())
-        return -EINVAL;
-
-    table->counters_ = std::make_unique<member_counters[]>(addrs.size());
-    out = std::move(table);
+    for (const auto &m : joining)
+        join(m);
     return 0;
 }
 
-member_counters *member_table::find(const sockaddr_in &addr)
+void member_table::leave(const member &m)
 {
-    auto key = key_of(addr);
-    auto it = std::lower_bound(index_.begin(), index_.end(), key_and_slot{key, 0});
-    return it != index_.end() && it->first == key ? &counters_[it->second] : nullptr;
+    auto &slots = now_->slots;
+    free_.insert(m.slot);
+    slots[m.slot].reset(); // m is gone now
+    now_->members--;
+    while (!slots.empty() && !slots.back())
+        slots.pop_back();
 }
 
-udp_grpstat_member member_table::record(size_t slot) const
+int member_table::remove(std::span<const udp_group_addr> leaving)
 {
-    const auto &counters = counters_[slot];
-    udp_grpstat_member record{};
-    record.slot = static_cast<uint32_t>(slot);
-    record.error = counters.error;
-    record.sent = counters.sent;
-    record.failed = counters.failed;
-    record.icmp = counters.icmp;
-    record.addr.in = addrs_[slot];
-    return record;
+    std::vector<index_map::node_type> left;
+    left.reserve(leaving.size());
+    writable();
+    for (const auto &addr : leaving) {
+        auto node = index_.extract(address_key(addr));
+        if (node.empty()) {
+            // They had room before, so nothing can fail
+            for (auto &back : left)
+                index_.insert(std::move(back));
+            return -EADDRNOTAVAIL;
+        }
+        left.push_back(std::move(node));
+    }
+    for (const auto &node : left)
+        leave(*node.mapped());
+    return 0;
+}
+
+member *member_table::find(const address_key &key) const
+{
+    auto it = index_.find(key);
+    return it != index_.end() ? it->second : nullptr;
 }
 
 } // namespace groupcast::internal

@@ -1,55 +1,86 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
-// One version of a group. Its addresses never change: a change of the group
-// makes another table, so a send that holds one sees one version.
+// Who is in the group, and in which slot.
 #pragma once
 
-#include "groupcast/groupcast.h"
-
-#include <netinet/in.h>
+#include "address.hpp"
+#include "slot_set.hpp"
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <utility>
+#include <unordered_map>
 #include <vector>
 
 namespace groupcast::internal {
 
-// What became of a member's datagrams. Several sends may be at one table.
-struct member_counters {
+// A member, with what became of its datagrams. Several sends may be at it.
+struct member {
+    explicit member(const udp_group_addr &given)
+        : addr(given), addr_len(address_length(given)), key(given)
+    {}
+    udp_grpstat_member record() const;
+
+    udp_group_addr addr;
+    const socklen_t addr_len;
+    const address_key key;
+    uint32_t slot = 0;
     std::atomic<uint64_t> sent = 0;
     std::atomic<uint64_t> failed = 0;
+    std::atomic<uint64_t> skipped = 0;
     std::atomic<uint64_t> icmp = 0;
     std::atomic<int> error = 0;
 };
 
+using member_ptr = std::shared_ptr<member>;
+using member_list = std::vector<member_ptr>;
+
+// Of addresses that are to join. It takes the memory, so that a change of the
+// group has less to do under its lock.
+member_list make_members(std::span<const udp_group_addr> addrs);
+
+// One version of a group. It does not change as long as somebody holds it.
+struct version {
+    size_t members_between(size_t first, size_t end) const;
+
+    member_list slots; // null: a hole
+    size_t members = 0;
+    uint64_t generation = 0;
+};
+
+using version_ptr = std::shared_ptr<version>;
+
+// The group as it is now. It has no lock: whoever changes it, looks something
+// up, takes now() or lets go of that again does so under the same one.
+//
+// A change is made in place, and in a copy if somebody holds the version. The
+// copy is as long as the group, but so was the send that held it.
 class member_table {
 public:
-    // Makes a table of packed addresses; or, with nothing changed,
-    // -EINVAL: an address is cut short, or has port 0,
-    // -EAFNOSUPPORT: an address of another family,
+    // All of them join, each in the lowest slot that is free; or
     // -ENOBUFS: too many,
-    // -EADDRINUSE: an address is there twice.
-    static int parse(std::span<const std::byte> packed, std::shared_ptr<member_table> &out);
+    // -EADDRINUSE: one is a member, or there twice.
+    int add(const member_list &joining);
 
-    std::span<sockaddr_in> addrs() { return addrs_; }
-    std::span<const sockaddr_in> addrs() const { return addrs_; }
-    size_t size() const { return addrs_.size(); }
-    member_counters &counters(size_t slot) { return counters_[slot]; }
-    member_counters *find(const sockaddr_in &addr);
-    udp_grpstat_member record(size_t slot) const;
+    // All of them leave; or -EADDRNOTAVAIL: one is no member, or there twice.
+    int remove(std::span<const udp_group_addr> leaving);
 
-    uint64_t generation = 0;
+    member *find(const address_key &key) const;
+    const version_ptr &now() const { return now_; }
+    bool empty() const { return now_->members == 0; }
+    void number(uint64_t generation) { now_->generation = generation; }
 
 private:
-    using key_and_slot = std::pair<uint64_t, uint32_t>;
+    using index_map = std::unordered_map<address_key, member *, address_hash>;
 
-    std::vector<sockaddr_in> addrs_;
-    std::unique_ptr<member_counters[]> counters_;
-    // Sorted, and not hashed: nobody can choose addresses that make it slow
-    std::vector<key_and_slot> index_;
+    version &writable();
+    void join(const member_ptr &m);
+    void leave(const member &m);
+
+    version_ptr now_ = std::make_shared<version>();
+    index_map index_;
+    slot_set free_;
 };
 
 } // namespace groupcast::internal

@@ -2,12 +2,15 @@
 // How much room a socket's send buffer has.
 #pragma once
 
+#include <sys/socket.h>
+
 #include <cstddef>
 
 namespace groupcast::internal {
 
-// 1 if so many datagrams of this length can be queued, or if there will never
-// be more room, since the buffer is empty; 0 if not; or a negative errno.
-int send_buffer_has_room(int fd, size_t datagrams, size_t len);
+// 1 if a socket of this family can queue so many datagrams of this length, or
+// if there will never be more room, since the buffer is empty; 0 if not; or a
+// negative errno.
+int send_buffer_has_room(int fd, sa_family_t family, size_t datagrams, size_t len);
 
 } // namespace groupcast::internal

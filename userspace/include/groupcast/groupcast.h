@@ -10,6 +10,7 @@
 #define GROUPCAST_GROUPCAST_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -36,8 +37,8 @@ enum groupcast_backend {
     GROUPCAST_SENDMMSG = 2, /* a loop in the library, on any kernel */
 };
 
-/* The fd is an AF_INET UDP socket. It stays the caller's, who closes it after
- * groupcast_free().
+/* The fd is a UDP socket, AF_INET or AF_INET6. It stays the caller's, who closes
+ * it after groupcast_free().
  */
 int groupcast_new(struct groupcast_group **out, int fd, enum groupcast_backend backend);
 
@@ -50,15 +51,26 @@ const char *groupcast_backend_name(enum groupcast_backend backend);
 int groupcast_fd(const struct groupcast_group *group);
 const char *groupcast_version(void);
 
-/* Replaces the members by a packed sequence of addresses; len 0 dissolves the
- * group. Whole or not at all.
+/* Replaces the members by a packed sequence of addresses, struct sockaddr_in and,
+ * on an AF_INET6 socket, struct sockaddr_in6; len 0 dissolves the group. Whole or
+ * not at all.
  */
 int groupcast_set(struct groupcast_group *group, const void *addrs, size_t len);
+
+/* These join, each in the lowest slot that is free, or leave; all or none. */
+int groupcast_add(struct groupcast_group *group, const void *addrs, size_t len);
+int groupcast_del(struct groupcast_group *group, const void *addrs, size_t len);
 
 /* The members in slot order. *len is the room in bytes, and then what they
  * take: with -ERANGE, what they would.
  */
 int groupcast_get(const struct groupcast_group *group, void *addrs, size_t *len);
+
+/* GRP_F_COUNT: sends return how many slots they passed, and those that may not
+ * wait pass as many as there is room for.
+ */
+int groupcast_set_flags(struct groupcast_group *group, uint32_t flags);
+int groupcast_flags(const struct groupcast_group *group, uint32_t *flags);
 
 /* To every member. Returns len if it passed at least one of them: what became
  * of each is for groupcast_stat() to say.
@@ -67,6 +79,26 @@ ssize_t groupcast_send(struct groupcast_group *group, const void *data, size_t l
 
 /* The same with control messages; a msg_name goes to that destination alone. */
 ssize_t groupcast_sendmsg(struct groupcast_group *group, const struct msghdr *msg, int flags);
+
+/* What a single send is asked for; what is 0 is not asked for. The control
+ * messages UDP_GRP_* do the same.
+ */
+struct groupcast_send_options {
+    size_t size;                /* sizeof(struct groupcast_send_options) */
+    struct udp_grp_range range; /* the slots that it is for, if not all */
+    const void *skip;           /* packed addresses of those who are left out */
+    size_t skip_len;            /* bytes of these */
+    const void *prefixes;       /* a part for each slot, sent before the data */
+    size_t prefixes_len;        /* bytes of all these together */
+    uint32_t prefix_len;        /* bytes of one */
+    uint32_t reserved;          /* 0 */
+    uint64_t generation;        /* of the group that they were made for */
+    uint64_t spread;            /* nanoseconds over which it departs */
+};
+
+/* With prefixes it is for as many slots as there are of these. */
+ssize_t groupcast_send_with(struct groupcast_group *group, const void *data, size_t len, int flags,
+                            const struct groupcast_send_options *options);
 
 /* Fills in the totals and up to max records, and returns how many of those. */
 int groupcast_stat(struct groupcast_group *group, struct udp_grpstat *totals,

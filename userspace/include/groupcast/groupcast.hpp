@@ -6,22 +6,22 @@
 // all went well). groupcast(7) is the overview.
 #pragma once
 
+#include "address.hpp"
 #include "groupcast.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <initializer_list>
 #include <new>
 #include <span>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -38,72 +38,23 @@ struct statistics {
     std::vector<udp_grpstat_member> members; // by slot
 };
 
-namespace detail {
-
-// What a C function returned: its result, or 0 with the error in ec.
-template <typename T> T take(T result, std::error_code &ec) noexcept
-{
-    if (result >= 0) {
-        ec.clear();
-        return result;
-    }
-    ec.assign(static_cast<int>(-result), std::system_category());
-    return 0;
-}
-
-inline void throw_if(const std::error_code &ec, const char *what)
-{
-    if (ec)
-        throw std::system_error(ec, what);
-}
-
-// Calls the form that sets an error code, and throws it.
-template <typename Call> auto checked(const char *what, Call &&call)
-{
-    std::error_code ec;
-    if constexpr (std::is_void_v<decltype(call(ec))>) {
-        call(ec);
-        throw_if(ec, what);
-    } else {
-        auto result = call(ec);
-        throw_if(ec, what);
-        return result;
-    }
-}
-
-} // namespace detail
-
-// An address from its dotted form.
-inline sockaddr_in ipv4(std::string_view addr, uint16_t port, std::error_code &ec) noexcept
-{
-    sockaddr_in sin{};
-    char text[INET_ADDRSTRLEN] = {};
-    ec = std::make_error_code(std::errc::invalid_argument);
-    if (addr.size() >= sizeof(text))
-        return {};
-    addr.copy(text, addr.size());
-    if (inet_pton(AF_INET, text, &sin.sin_addr) != 1)
-        return {};
-    sin.sin_family = AF_INET;
-    sin.sin_port = htons(port);
-    ec.clear();
-    return sin;
-}
-
-inline sockaddr_in ipv4(std::string_view addr, uint16_t port)
-{
-    return detail::checked("ipv4", [&](auto &ec) { return ipv4(addr, port, ec); });
-}
+enum class ip { v4 = AF_INET, v6 = AF_INET6 };
 
 // A UDP socket, closed with the object.
 class socket {
 public:
-    socket() : socket(0) {}
-    explicit socket(int type_flags) // SOCK_NONBLOCK
+    socket() : socket(ip::v4) {}
+    explicit socket(int type_flags) : socket(ip::v4, type_flags) {} // SOCK_NONBLOCK
+    explicit socket(ip version, int type_flags = 0)
     {
-        detail::checked("socket", [&](auto &ec) { open(type_flags, ec); });
+        detail::checked("socket", [&](auto &ec) { open(version, type_flags, ec); });
     }
-    explicit socket(std::error_code &ec) noexcept { open(0, ec); }
+    explicit socket(std::error_code &ec) noexcept { open(ip::v4, 0, ec); }
+    socket(ip version, std::error_code &ec) noexcept { open(version, 0, ec); }
+    socket(ip version, int type_flags, std::error_code &ec) noexcept
+    {
+        open(version, type_flags, ec);
+    }
     socket(socket &&other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
     socket &operator=(socket &&other) noexcept
     {
@@ -122,37 +73,75 @@ public:
     int fd() const noexcept { return fd_; }
     explicit operator bool() const noexcept { return fd_ >= 0; }
 
-    void bind(const sockaddr_in &addr, std::error_code &ec) noexcept
+    void bind(const address &addr, std::error_code &ec) noexcept
     {
-        const auto *sa = reinterpret_cast<const sockaddr *>(&addr);
-        detail::take(::bind(fd_, sa, sizeof(addr)) < 0 ? -errno : 0, ec);
+        detail::take(::bind(fd_, addr.data(), addr.size()) < 0 ? -errno : 0, ec);
     }
-    void bind(const sockaddr_in &addr)
+    void bind(const address &addr)
     {
         detail::checked("bind", [&](auto &ec) { bind(addr, ec); });
     }
 
-    sockaddr_in local_address(std::error_code &ec) const noexcept
+    address local_address(std::error_code &ec) const noexcept
     {
-        sockaddr_in addr{};
-        socklen_t len = sizeof(addr);
-        auto *sa = reinterpret_cast<sockaddr *>(&addr);
-        detail::take(::getsockname(fd_, sa, &len) < 0 ? -errno : 0, ec);
+        address addr;
+        socklen_t len = address::capacity;
+        detail::take(::getsockname(fd_, addr.data(), &len) < 0 ? -errno : 0, ec);
         return addr;
     }
-    sockaddr_in local_address() const
+    address local_address() const
     {
         return detail::checked("getsockname", [&](auto &ec) { return local_address(ec); });
     }
 
 private:
-    void open(int type_flags, std::error_code &ec) noexcept
+    void open(ip version, int type_flags, std::error_code &ec) noexcept
     {
-        fd_ = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | type_flags, 0);
+        fd_ = ::socket(static_cast<int>(version), SOCK_DGRAM | SOCK_CLOEXEC | type_flags, 0);
         detail::take(fd_ < 0 ? -errno : 0, ec);
     }
 
     int fd_ = -1;
+};
+
+// For an argument: data, as bytes or as text.
+class buffer {
+public:
+    template <typename Text>
+    requires std::is_convertible_v<const Text &, std::string_view> buffer(const Text &text)
+    noexcept : bytes_(std::as_bytes(std::span(std::string_view(text)))) {}
+    template <typename Range>
+    requires std::is_convertible_v<const Range &, std::span<const std::byte>>
+    buffer(const Range &bytes)
+    noexcept : bytes_(bytes) {}
+    const void *data() const noexcept { return bytes_.data(); }
+    size_t size() const noexcept { return bytes_.size(); }
+
+private:
+    std::span<const std::byte> bytes_;
+};
+
+// What is each slot's own in a send, and goes before the data. It was made for
+// one generation of the group.
+struct prefixes {
+    template <typename T>
+    requires std::is_trivially_copyable_v<T>
+    static prefixes of(std::span<T> parts, uint64_t generation) noexcept
+    {
+        return {std::as_bytes(parts), sizeof(T), generation};
+    }
+
+    std::span<const std::byte> bytes{};
+    uint32_t length = 0; // of each
+    uint64_t generation = 0;
+};
+
+// What a single send is asked for: send(data, {.skip = from, .spread = 10ms}).
+struct send_options {
+    address_list skip{};   // who is left out
+    udp_grp_range range{}; // the slots that it is for, if not all: {first, count}
+    groupcast::prefixes prefixes{};
+    std::chrono::nanoseconds spread{}; // over which it departs
 };
 
 // The group of a socket, dissolved with the object. The socket must live longer.
@@ -185,70 +174,118 @@ public:
     }
 
     // Replaces the members; none dissolves the group.
-    void set(std::span<const std::byte> packed, std::error_code &ec) noexcept
+    void set(const address_list &members, std::error_code &ec) noexcept
     {
-        detail::take(groupcast_set(handle_, packed.data(), packed.size()), ec);
+        change(groupcast_set, members, ec);
     }
-    void set(std::span<const sockaddr_in> members, std::error_code &ec) noexcept
+    void set(const address_list &members)
     {
-        set(std::as_bytes(members), ec);
+        detail::checked("groupcast_set", [&](auto &ec) { set(members, ec); });
     }
-    void set(std::span<const std::byte> packed)
-    {
-        detail::checked("groupcast_set", [&](auto &ec) { set(packed, ec); });
-    }
-    void set(std::span<const sockaddr_in> members) { set(std::as_bytes(members)); }
-    void set(std::initializer_list<sockaddr_in> members)
-    {
-        set(std::span<const sockaddr_in>(members.begin(), members.size()));
-    }
-    void dissolve(std::error_code &ec) noexcept { set(std::span<const std::byte>(), ec); }
-    void dissolve() { set(std::span<const std::byte>()); }
+    void dissolve(std::error_code &ec) noexcept { set(address_list(), ec); }
+    void dissolve() { set(address_list()); }
 
-    std::vector<sockaddr_in> members(std::error_code &ec) const noexcept
+    // These join, or leave; all or none.
+    void add(const address_list &members, std::error_code &ec) noexcept
+    {
+        change(groupcast_add, members, ec);
+    }
+    void add(const address_list &members)
+    {
+        detail::checked("groupcast_add", [&](auto &ec) { add(members, ec); });
+    }
+    void del(const address_list &members, std::error_code &ec) noexcept
+    {
+        change(groupcast_del, members, ec);
+    }
+    void del(const address_list &members)
+    {
+        detail::checked("groupcast_del", [&](auto &ec) { del(members, ec); });
+    }
+
+    std::vector<address> members(std::error_code &ec) const noexcept
     {
         return allocating(ec, [&] {
-            std::vector<sockaddr_in> addrs;
+            std::vector<std::byte> packed;
+            int err = 0;
             // Again if others have come in between
-            for (;;) {
-                size_t len = addrs.size() * sizeof(sockaddr_in);
-                int err = groupcast_get(handle_, addrs.data(), &len);
+            do {
+                size_t len = packed.size();
+                err = groupcast_get(handle_, packed.data(), &len);
                 if (err == 0 || err == -ERANGE)
-                    addrs.resize(len / sizeof(sockaddr_in));
-                if (err == -ERANGE)
-                    continue;
-                detail::take(err, ec);
-                return err == 0 ? addrs : std::vector<sockaddr_in>();
-            }
+                    packed.resize(len);
+            } while (err == -ERANGE);
+            detail::take(err, ec);
+            return err == 0 ? unpack(packed) : std::vector<address>();
         });
     }
-    std::vector<sockaddr_in> members() const
+    std::vector<address> members() const
     {
         return detail::checked("groupcast_get", [&](auto &ec) { return members(ec); });
     }
 
-    // To every member. The data's length, once it has passed one of them.
-    size_t send(std::span<const std::byte> data, int flags, std::error_code &ec) noexcept
+    // GRP_F_COUNT
+    void set_flags(uint32_t flags, std::error_code &ec) noexcept
+    {
+        detail::take(groupcast_set_flags(handle_, flags), ec);
+    }
+    void set_flags(uint32_t flags)
+    {
+        detail::checked("groupcast_set_flags", [&](auto &ec) { set_flags(flags, ec); });
+    }
+    uint32_t flags(std::error_code &ec) const noexcept
+    {
+        uint32_t flags = 0;
+        detail::take(groupcast_flags(handle_, &flags), ec);
+        return flags;
+    }
+    uint32_t flags() const
+    {
+        return detail::checked("groupcast_flags", [&](auto &ec) { return flags(ec); });
+    }
+
+    // To every member. The data's length, once it has passed one of them; with
+    // GRP_F_COUNT the number of slots that it has passed.
+    size_t send(const buffer &data, int flags, std::error_code &ec) noexcept
     {
         auto sent = groupcast_send(handle_, data.data(), data.size(), flags);
         return static_cast<size_t>(detail::take(sent, ec));
     }
-    size_t send(std::span<const std::byte> data, std::error_code &ec) noexcept
-    {
-        return send(data, 0, ec);
-    }
-    size_t send(std::string_view data, int flags, std::error_code &ec) noexcept
-    {
-        return send(std::as_bytes(std::span(data)), flags, ec);
-    }
-    size_t send(std::string_view data, std::error_code &ec) noexcept { return send(data, 0, ec); }
-    size_t send(std::span<const std::byte> data, int flags = 0)
+    size_t send(const buffer &data, std::error_code &ec) noexcept { return send(data, 0, ec); }
+    size_t send(const buffer &data, int flags = 0)
     {
         return detail::checked("groupcast_send", [&](auto &ec) { return send(data, flags, ec); });
     }
-    size_t send(std::string_view data, int flags = 0)
+
+    // As it is asked for. The length includes that of the prefixes.
+    size_t send(const buffer &data, const send_options &options, int flags,
+                std::error_code &ec) noexcept
     {
-        return send(std::as_bytes(std::span(data)), flags);
+        return allocating(ec, [&] {
+            std::vector<std::byte> room;
+            auto skip = options.skip.packed(room);
+            groupcast_send_options with{};
+            with.size = sizeof(with);
+            with.range = options.range;
+            with.skip = skip.data();
+            with.skip_len = skip.size();
+            with.prefixes = options.prefixes.bytes.data();
+            with.prefixes_len = options.prefixes.bytes.size();
+            with.prefix_len = options.prefixes.length;
+            with.generation = options.prefixes.generation;
+            with.spread = static_cast<uint64_t>(options.spread.count());
+            auto sent = groupcast_send_with(handle_, data.data(), data.size(), flags, &with);
+            return static_cast<size_t>(detail::take(sent, ec));
+        });
+    }
+    size_t send(const buffer &data, const send_options &options, std::error_code &ec) noexcept
+    {
+        return send(data, options, 0, ec);
+    }
+    size_t send(const buffer &data, const send_options &options, int flags = 0)
+    {
+        return detail::checked("groupcast_send_with",
+                               [&](auto &ec) { return send(data, options, flags, ec); });
     }
 
     size_t sendmsg(const msghdr &msg, int flags, std::error_code &ec) noexcept
@@ -283,10 +320,45 @@ public:
         return detail::checked("groupcast_stat", [&](auto &ec) { return stat(ec); });
     }
 
+    // The part of it that is not about single members.
+    udp_grpstat totals(std::error_code &ec) const noexcept
+    {
+        udp_grpstat totals{};
+        detail::take(groupcast_stat(handle_, &totals, nullptr, 0), ec);
+        return totals;
+    }
+    udp_grpstat totals() const
+    {
+        return detail::checked("groupcast_stat", [&](auto &ec) { return totals(ec); });
+    }
+
 private:
     void open(int fd, backend_kind backend, std::error_code &ec) noexcept
     {
         detail::take(groupcast_new(&handle_, fd, static_cast<groupcast_backend>(backend)), ec);
+    }
+
+    void change(int (*how)(groupcast_group *, const void *, size_t), const address_list &members,
+                std::error_code &ec) noexcept
+    {
+        allocating(ec, [&] {
+            std::vector<std::byte> room;
+            auto packed = members.packed(room);
+            return detail::take(how(handle_, packed.data(), packed.size()), ec);
+        });
+    }
+
+    static std::vector<address> unpack(std::span<const std::byte> packed)
+    {
+        std::vector<address> addrs;
+        while (!packed.empty()) {
+            udp_group_addr addr{};
+            std::memcpy(&addr, packed.data(), sizeof(addr.in));
+            if (addr.family == AF_INET6)
+                std::memcpy(&addr, packed.data(), sizeof(addr.in6));
+            packed = packed.subspan(addrs.emplace_back(addr).size());
+        }
+        return addrs;
     }
 
     // For what makes a vector: without memory it is empty.

@@ -171,5 +171,58 @@ TEST_F(Concurrency, DeadPeerAmongSeveralSenders)
     EXPECT_EQ(stat.members[3].icmp, uint64_t{senders} * sends);
 }
 
+// Those who stay get each send, once, whoever comes and goes beside them.
+TEST_F(Concurrency, JoinsAndLeavesBesideSends)
+{
+    auto addrs = addresses(receivers_);
+    std::vector<sockaddr_in> stay;
+    std::vector<sockaddr_in> others;
+    for (size_t i = 0; i < addrs.size(); i++)
+        (i % 2 == 0 ? stay : others).push_back(addrs[i]);
+    ASSERT_EQ(sender_.set(addrs), 0);
+    std::thread changer([&] {
+        for (size_t i = 0; done_ < senders; i++) {
+            const auto &who = others[i % others.size()];
+            int err = sender_.del(who);
+            EXPECT_TRUE(err == 0 || err == -EBUSY) << err;
+            if (err != 0)
+                continue;
+            do
+                err = sender_.add(who);
+            while (err == -EBUSY);
+            EXPECT_EQ(err, 0);
+            changes_ += 2;
+        }
+    });
+    std::thread onlooker([this] {
+        while (done_ < senders)
+            EXPECT_GE(sender_.stat().members.size(), receivers_.size() - 1);
+    });
+    in_threads([this](int thread) { send_while_it_changes(thread); });
+    changer.join();
+    onlooker.join();
+
+    EXPECT_EQ(sender_.generation(), changes_ + 1);
+    auto stat = sender_.stat();
+    EXPECT_EQ(stat.totals.sends, uint64_t{senders} * sends);
+    EXPECT_EQ(stat.totals.sent + stat.totals.holes, uint64_t{senders} * sends * receivers_.size());
+    uint64_t datagrams = 0;
+    for (size_t i = 0; i < receivers_.size(); i++) {
+        std::set<std::string> got;
+        uint64_t n = 0;
+        while (auto id = receivers_[i].next(MSG_DONTWAIT)) {
+            got.insert(*id);
+            n++;
+        }
+        datagrams += n;
+        EXPECT_EQ(got.size(), n) << "a send came twice";
+        if (i % 2 == 0) {
+            EXPECT_EQ(n, uint64_t{senders} * sends);
+            EXPECT_EQ(stat.members[i].sent, n);
+        }
+    }
+    EXPECT_EQ(stat.totals.sent, datagrams);
+}
+
 } // namespace
 } // namespace library_test

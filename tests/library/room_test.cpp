@@ -88,6 +88,46 @@ void fill_buffer()
     EXPECT_EQ(s.stat().totals.sent, stat.totals.sent + 50);
 }
 
+// Who counts slots goes on where a send has stopped, and reaches all, once.
+void go_on_where_it_stopped()
+{
+    auto absent = absent_hosts(50);
+    Sender s;
+    ASSERT_EQ(set_option(s.fd(), SOL_SOCKET, SO_SNDBUF, 1), 0);
+    ASSERT_EQ(s.set_flags(GRP_F_COUNT), 0);
+    ASSERT_EQ(s.set(absent), 0);
+    const ssize_t passed = s.send("data", MSG_DONTWAIT);
+    ASSERT_GT(passed, 0);
+    ASSERT_LT(passed, 40);
+    auto next = static_cast<uint32_t>(passed);
+    EXPECT_EQ(s.totals().sent, next);
+    EXPECT_EQ(s.totals().unreached, 0U);
+    EXPECT_EQ(s.send_with("data", {.range = {next, 0}}, MSG_DONTWAIT), -EAGAIN);
+    EXPECT_EQ(s.totals().sends, 1U);
+
+    // What takes no room is passed all the same, and only that
+    EXPECT_EQ(s.send_with("data", {.skip = absent[next], .range = {next, 0}}, MSG_DONTWAIT), 1);
+    ASSERT_EQ(s.del(absent[next + 1]), 0);
+    EXPECT_EQ(s.send_with("data", {.range = {next + 1, 0}}, MSG_DONTWAIT), 1);
+    EXPECT_EQ(s.totals().skipped, 1U);
+    EXPECT_EQ(s.totals().holes, 1U);
+    next += 2;
+
+    // In pieces, as there is room
+    for (int size = 8000; next < 50 && size < 200000; size += 8000) {
+        ASSERT_EQ(set_option(s.fd(), SOL_SOCKET, SO_SNDBUF, size), 0);
+        const ssize_t more = s.send_with("data", {.range = {next, 0}}, MSG_DONTWAIT);
+        ASSERT_TRUE(more > 0 || more == -EAGAIN) << more;
+        next += more > 0 ? static_cast<uint32_t>(more) : 0;
+    }
+    EXPECT_EQ(next, 50U);
+    auto stat = s.stat();
+    EXPECT_EQ(stat.totals.sent, 48U);
+    EXPECT_EQ(stat.totals.unreached, 0U);
+    for (const auto &m : stat.members)
+        EXPECT_EQ(m.sent + m.skipped, 1U) << m.slot;
+}
+
 // The estimate of the room is never too low: with something in the buffer, a
 // send reaches all or does not start, whatever the length of the data.
 void send_until_full()
@@ -125,6 +165,8 @@ void in_thread(void (*call)())
 }
 
 TEST(Room, NonBlockingSendIsForAllOrNobody) { in_thread(fill_buffer); }
+
+TEST(Room, NonBlockingSendThatCountsGoesOn) { in_thread(go_on_where_it_stopped); }
 
 TEST(Room, NonBlockingSendNeverStartsInVain) { in_thread(send_until_full); }
 

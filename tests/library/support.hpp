@@ -9,14 +9,18 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 // Beside its type, where lookup by argument finds it.
@@ -116,15 +120,33 @@ inline std::vector<sockaddr_in> dead_addresses(size_t n)
 // A socket and its group. Everything returns what the C interface does.
 class Sender {
 public:
-    Sender() : group_(socket_.fd()) {}
+    explicit Sender(groupcast::ip version = groupcast::ip::v4)
+        : socket_(version), group_(socket_.fd())
+    {}
     int fd() const { return socket_.fd(); }
     groupcast_group *group() const { return group_.handle(); }
     bool in_kernel() const { return group_.backend() == groupcast::backend_kind::kernel; }
 
     int set_raw(const void *addrs, size_t len) const { return groupcast_set(group(), addrs, len); }
-    int set(std::span<const sockaddr_in> addrs) const
+    int set(const groupcast::address_list &addrs)
     {
-        return set_raw(addrs.data(), addrs.size_bytes());
+        return result([&](auto &ec) { group_.set(addrs, ec); });
+    }
+    int add(const groupcast::address_list &addrs)
+    {
+        return result([&](auto &ec) { group_.add(addrs, ec); });
+    }
+    int del(const groupcast::address_list &addrs)
+    {
+        return result([&](auto &ec) { group_.del(addrs, ec); });
+    }
+    int set_flags(uint32_t flags) const { return groupcast_set_flags(group(), flags); }
+
+    ssize_t send_with(std::string_view data, const groupcast::send_options &options, int flags = 0)
+    {
+        size_t sent = 0;
+        int err = result([&](auto &ec) { sent = group_.send(data, options, flags, ec); });
+        return err < 0 ? err : static_cast<ssize_t>(sent);
     }
     ssize_t send(std::string_view data, int flags = 0) const
     {
@@ -150,11 +172,80 @@ public:
         return addrs;
     }
     groupcast::statistics stat() const { return group_.stat(); }
-    uint64_t generation() const { return stat().totals.generation; }
+    udp_grpstat totals() const { return group_.totals(); }
+    uint64_t generation() const { return totals().generation; }
+
+    // Who is in which slot.
+    std::vector<std::pair<uint32_t, groupcast::address>> slots() const
+    {
+        std::vector<std::pair<uint32_t, groupcast::address>> slots;
+        for (const auto &m : stat().members)
+            slots.emplace_back(m.slot, groupcast::address(m.addr));
+        return slots;
+    }
 
 private:
+    template <typename Call> static int result(Call call)
+    {
+        std::error_code ec;
+        call(ec);
+        return -ec.value();
+    }
+
     groupcast::socket socket_;
     groupcast::group group_;
+};
+
+// A message with control messages, to a group.
+class Message {
+public:
+    explicit Message(std::string_view data) : data_(data) {}
+    template <typename T> Message &&add(int level, int type, const T &value) &&
+    {
+        return std::move(*this).add_bytes(level, type, std::as_bytes(std::span(&value, 1)));
+    }
+    Message &&add_bytes(int level, int type, std::span<const std::byte> value) &&
+    {
+        const size_t at = control_.size();
+        cmsghdr cmsg{};
+        cmsg.cmsg_level = level;
+        cmsg.cmsg_type = type;
+        cmsg.cmsg_len = CMSG_LEN(value.size());
+        control_.resize(at + CMSG_SPACE(value.size()));
+        std::memcpy(&control_[at], &cmsg, sizeof(cmsg));
+        std::copy(value.begin(), value.end(), control_.begin() + at + CMSG_LEN(0));
+        return std::move(*this);
+    }
+    // Without so many of the last bytes.
+    Message &&cut(size_t n) &&
+    {
+        control_.resize(control_.size() - n);
+        return std::move(*this);
+    }
+    Message &&to(const sockaddr_in &dest) &&
+    {
+        dest_ = dest;
+        return std::move(*this);
+    }
+    ssize_t send(const Sender &sender, int flags = 0)
+    {
+        iovec iov{data_.data(), data_.size()};
+        msghdr msg{};
+        msg.msg_iov = &iov;
+        msg.msg_iovlen = 1;
+        msg.msg_control = control_.data();
+        msg.msg_controllen = control_.size();
+        if (dest_) {
+            msg.msg_name = &*dest_;
+            msg.msg_namelen = sizeof(*dest_);
+        }
+        return groupcast_sendmsg(sender.group(), &msg, flags);
+    }
+
+private:
+    std::string data_;
+    std::vector<std::byte> control_;
+    std::optional<sockaddr_in> dest_;
 };
 
 } // namespace library_test

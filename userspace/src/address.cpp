@@ -67,14 +67,17 @@ address_key::address_key(const udp_group_addr &addr)
     words[5] = addr.in.sin_port;
 }
 
-// Multilinear hashing, which is strongly universal.
+// Multilinear hashing, which is strongly universal in its upper half; then that
+// half is mixed, because neighbours differ by the same everywhere.
 size_t address_hash::operator()(const address_key &key) const
 {
     static const random_numbers random;
     uint64_t sum = random.words[6];
     for (size_t i = 0; i < key.words.size(); i++)
         sum += random.words[i] * key.words[i];
-    return sum >> 32U;
+    sum >>= 32U;
+    sum *= 0xbf58476d1ce4e5b9U;
+    return sum ^ sum >> 32U;
 }
 
 int read_addresses(std::span<const std::byte> packed, sa_family_t family,

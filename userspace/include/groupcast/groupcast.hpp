@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <cstring>
 #include <new>
+#include <ranges>
 #include <span>
 #include <string_view>
 #include <system_error>
@@ -124,11 +125,13 @@ private:
 // What is each slot's own in a send, and goes before the data. It was made for
 // one generation of the group.
 struct prefixes {
-    template <typename T>
-    requires std::is_trivially_copyable_v<T>
-    static prefixes of(std::span<T> parts, uint64_t generation) noexcept
+    // Of an array, a vector or the like.
+    template <std::ranges::contiguous_range Range>
+    requires std::is_trivially_copyable_v<std::ranges::range_value_t<Range>>
+    static prefixes of(const Range &parts, uint64_t generation) noexcept
     {
-        return {std::as_bytes(parts), sizeof(T), generation};
+        const std::span all(parts);
+        return {std::as_bytes(all), sizeof(all[0]), generation};
     }
 
     std::span<const std::byte> bytes{};

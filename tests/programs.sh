@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds programs as a user does, against what is installed: programs.sh OUT OBJ
 # The paper's program with the headers that the kernel installs, as C; it and
-# the example also with what `make install` installs, found by pkg-config.
+# the examples also with what `make install` installs, found by pkg-config.
 . "$(dirname "$0")/../kernel/scripts/common.sh"
 
 out=$1 obj=$2
@@ -22,8 +22,11 @@ read -ra libs < <(pkg-config --libs libgroupcast)
 gcc -std=c11 -Wall -Wextra -Werror "${cflags[@]}" \
 	-o "$out/paper-installed" "$REPO/userspace/examples/paper.c"
 # Linked with the archive: the guest then needs no library of ours.
-g++ -std=c++20 -Wall -Wextra -Werror "${cflags[@]}" -o "$out/hello-shared" \
-	"$REPO/userspace/examples/hello.cpp" "${libs[@]}"
-g++ -std=c++20 -Wall -Wextra -Werror "${cflags[@]}" -o "$out/hello" \
-	"$REPO/userspace/examples/hello.cpp" "$root/usr/lib/libgroupcast.a"
+for example in "$REPO"/userspace/examples/*.cpp; do
+	name=$(basename "$example" .cpp)
+	g++ -std=c++20 -Wall -Wextra -Werror "${cflags[@]}" -o "$out/$name-shared" \
+		"$example" "${libs[@]}"
+	g++ -std=c++20 -Wall -Wextra -Werror "${cflags[@]}" -o "$out/$name" \
+		"$example" "$root/usr/lib/libgroupcast.a"
+done
 LD_LIBRARY_PATH=$root/usr/lib GROUPCAST_BACKEND=sendmmsg "$out/hello-shared"

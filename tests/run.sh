@@ -54,6 +54,7 @@ quiet "$out/install.log" "installing the library and building programs against i
 
 programs=("$out/programs/paper=/bin/paper" "$out/programs/hello=/bin/hello"
 	"$lib/library_test=/lib/groupcast/library_test"
+	"$lib/chat=/lib/groupcast/chat" "$lib/media=/lib/groupcast/media"
 	"$out/library-kernel=/tests/library-kernel"
 	"$out/library-sendmmsg=/tests/library-sendmmsg")
 for t in "$REPO"/tests/selftests/*_test.cpp; do

@@ -2,14 +2,13 @@
 // What a send does that may not wait for room in the send buffer.
 
 #include "../../userspace/src/send_buffer.hpp"
+#include "absent.hpp"
 #include "support.hpp"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <thread>
 
 namespace library_test {
 namespace {
@@ -37,21 +36,6 @@ TEST(Room, IsWhatTheBufferHasLeft)
     EXPECT_EQ(send_buffer_has_room(fds[0], AF_INET, UDP_GROUP_MAX_MEMBERS, 65507), 0);
     close(fds[0]);
     close(fds[1]);
-}
-
-// Loopback takes every datagram at once. Here they wait for the hardware
-// address of hosts that are not there, and stay in the buffer meanwhile.
-std::vector<sockaddr_in> absent_hosts(size_t n)
-{
-    if (unshare(CLONE_NEWNET) < 0)
-        throw std::runtime_error("unshare(CLONE_NEWNET): this test needs root");
-    if (std::system("ip link add v0 type veth peer name v1 && ip addr add 10.0.0.1/8 dev v0 && "
-                    "ip link set v1 up && ip link set v0 up && "
-                    "echo 100000000 >/proc/sys/net/ipv4/neigh/v0/unres_qlen_bytes") != 0)
-        throw std::runtime_error("no veth");
-    auto absent = many(n + 1);
-    absent.erase(absent.begin()); // 10.0.0.1 is this host
-    return absent;
 }
 
 void fill_buffer()
@@ -150,18 +134,6 @@ void send_until_full()
         EXPECT_EQ(totals.sent, 10 * sends) << len << " bytes";
         EXPECT_EQ(totals.unreached, 0U) << len << " bytes, after " << sends << " sends";
     }
-}
-
-// The namespace is the thread's, and ends with it.
-void in_thread(void (*call)())
-{
-    std::thread([call] {
-        try {
-            call();
-        } catch (const std::exception &e) {
-            ADD_FAILURE() << e.what();
-        }
-    }).join();
 }
 
 TEST(Room, NonBlockingSendIsForAllOrNobody) { in_thread(fill_buffer); }

@@ -12,7 +12,8 @@ make -s -C "$REPO/tests/bench" OUT="$out"
 make -s -C "$REPO/userspace" OUT="$out/lib"
 "$REPO/tests/qemu/initramfs.sh" "$out/shell.gz" "${bzimage%/arch/*}" \
 	"$REPO/tests/qemu/guest-shell.sh" "$out/stream=/bin/stream" "$out/count=/bin/count" \
-	"$out/lib/examples/hello=/bin/hello" "$out/lib/examples/paper=/bin/paper"
+	"$out/lib/examples/hello=/bin/hello" "$out/lib/examples/paper=/bin/paper" \
+	"$out/lib/examples/chat=/bin/chat" "$out/lib/examples/media=/bin/media"
 exec qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot \
 	-accel "${ACCEL:-tcg}" -cpu max -m 1536M -smp 2 \
 	-serial mon:stdio -serial null -kernel "$bzimage" -initrd "$out/shell.gz" \

@@ -61,7 +61,7 @@ TEST_F(Compose, BadControlMessagesAreRefused)
         Control control;
     } cases[] = {
         {"unknown SOL_IP", Control().add(SOL_IP, 0x7777, 1)},
-        {"unknown SOL_UDP", Control().add(SOL_UDP, 0x4711, 1)},
+        {"unknown SOL_UDP", Control().add(SOL_UDP, 0x4710, 1)},
         {"unknown SOL_SOCKET", Control().add(SOL_SOCKET, 0x7777, 1)},
         {"IP_TTL too short", Control().add(SOL_IP, IP_TTL, byte)},
         {"IP_TTL 0", Control().add(SOL_IP, IP_TTL, 0)},

@@ -14,24 +14,6 @@ namespace {
 
 class Interface : public InNamespace {};
 
-// The group before and after what was refused: same members, same version.
-class Unchanged {
-public:
-    explicit Unchanged(const Sender &s)
-        : sender_(s), members_(s.members()), generation_(s.stat().totals.generation)
-    {}
-    ~Unchanged()
-    {
-        EXPECT_EQ(sender_.members(), members_);
-        EXPECT_EQ(sender_.stat().totals.generation, generation_);
-    }
-
-private:
-    const Sender &sender_;
-    std::vector<sockaddr_in> members_;
-    uint64_t generation_;
-};
-
 TEST_F(Interface, ReadsBackInOrder)
 {
     Sender s;

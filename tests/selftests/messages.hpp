@@ -31,9 +31,24 @@ public:
         c->cmsg_level = level;
         c->cmsg_type = type;
         c->cmsg_len = CMSG_LEN(len);
-        memcpy(CMSG_DATA(c), value, len);
+        if (len)
+            memcpy(CMSG_DATA(c), value, len);
         return *this;
     }
+    // What there is for groups.
+    Control &skip(std::span<const sockaddr_in> addrs)
+    {
+        return add_raw(SOL_UDP, UDP_GRP_SKIP, addrs.data(), addrs.size_bytes());
+    }
+    Control &range(uint32_t first, uint32_t count)
+    {
+        return add(SOL_UDP, UDP_GRP_RANGE, udp_grp_range{first, count});
+    }
+    Control &own(uint64_t generation, uint32_t length)
+    {
+        return add(SOL_UDP, UDP_GRP_PRIVATE, udp_grp_private{generation, length, 0});
+    }
+    Control &spread(uint64_t nanoseconds) { return add(SOL_UDP, UDP_GRP_SPREAD, nanoseconds); }
     // Has the one that begins there claim to be this long.
     Control &claim(size_t at, size_t len)
     {
@@ -157,6 +172,51 @@ inline void devices()
             " && ip link set d" + n + " up");
 }
 
+// A veth pair: near is here, far in the peer's namespace.
+class Veth {
+public:
+    explicit Veth(const NetNs &here, const std::string &options = "") : here_(here)
+    {
+        here_.enter();
+        run("ip link add near " + options + " type veth peer name far " + options +
+            " netns /proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(peer_.fd()) +
+            " && ip addr add 10.1.0.1/24 dev near && ip link set near up");
+        peer_.enter();
+        run("ip addr add 10.1.0.2/24 dev far && ip link set far up");
+        here_.enter();
+    }
+    std::vector<Receiver> receivers(size_t n) const
+    {
+        std::vector<Receiver> rs;
+        peer_.enter();
+        while (rs.size() < n)
+            rs.emplace_back("10.1.0.2");
+        here_.enter();
+        return rs;
+    }
+    const NetNs &peer() const { return peer_; }
+
+private:
+    const NetNs &here_;
+    NetNs peer_;
+};
+
+// How a send is made to take one of the two paths.
+struct Way {
+    const char *name;
+    int flags = 0;
+    Control control = {};
+};
+
+inline std::vector<Way> ways()
+{
+    // no option but an end of options
+    const std::string no_options(4, '\0');
+    return {{"Fast"},
+            {"Confirm", MSG_CONFIRM},
+            {"Options", 0, Control().add_raw(SOL_IP, IP_RETOPTS, no_options.data(), 4)}};
+}
+
 // The IPv4 packets that leave through a device, from their IP header on.
 class Capture {
 public:
@@ -169,7 +229,20 @@ public:
         sll.sll_ifindex = static_cast<int>(if_nametoindex(device.c_str()));
         if (bind(fd_.get(), reinterpret_cast<sockaddr *>(&sll), sizeof(sll)) < 0)
             throw std::runtime_error(device);
+        int large = 16 << 20;
+        setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &large, sizeof(large));
         take();
+    }
+    // The next ones, as many as that, for which it waits.
+    std::vector<std::string> wait(size_t n)
+    {
+        std::vector<std::string> packets;
+        pollfd p{.fd = fd_.get(), .events = POLLIN, .revents = 0};
+        do {
+            for (auto &packet : take())
+                packets.push_back(std::move(packet));
+        } while (packets.size() < n && poll(&p, 1, 10000) == 1);
+        return packets;
     }
     std::vector<std::string> take()
     {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What one send does: whom it reaches, what it waits for, what ends it.
 
-#include "support.hpp"
+#include "slow.hpp"
 
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -9,7 +9,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <csignal>
 #include <linux/sockios.h>
 #include <map>
 #include <net/if.h>
@@ -22,15 +21,7 @@ namespace {
 using namespace std::chrono_literals;
 using clock = std::chrono::steady_clock;
 
-class Send : public InNamespace {
-    // What waits for a slow device keeps its socket, and that the namespace, for
-    // hours; kmemleak loses sight of a list whose head moves while it looks.
-    void TearDown() override
-    {
-        if (if_nametoindex("slow"))
-            run("ip link del slow");
-    }
-};
+class Send : public SlowDevice {};
 
 TEST_F(Send, ReachesEveryMemberOnce)
 {
@@ -136,17 +127,6 @@ TEST_F(Send, ShutdownEndsIt)
     long one = s.send_to("x", rs[0].address());
     EXPECT_EQ(s.send("x"), one);
 }
-
-// A device that lets about so many datagrams of 100 bytes leave in a second. Those
-// that wait are charged to the socket. 10.9/16 is behind it.
-void slow_device(double datagrams)
-{
-    run("ip link add slow type dummy; ip link set slow up; ip addr add 10.9.0.1/16 dev slow");
-    run("tc qdisc add dev slow root tbf rate " +
-        std::to_string(static_cast<long>(datagrams * 142 * 8)) + "bit burst 200 limit 10000000");
-}
-
-const std::string hundred(100, 'x');
 
 int tx_packets(const std::string &device)
 {
@@ -303,17 +283,13 @@ TEST_F(Send, TheTimeoutIsTheWholeSends)
     EXPECT_EQ(totals.sent + totals.unreached, 400u);
 }
 
-void nothing(int) {}
-
 TEST_F(Send, ASignalEndsTheWait)
 {
     slow_device(0.05);
     Sender s;
     ASSERT_EQ(s.option(SOL_SOCKET, SO_SNDBUF, 10000), 0);
     ASSERT_EQ(s.set(many(0x0a090002, 100)), 0);
-    struct sigaction action {};
-    action.sa_handler = nothing; // and no SA_RESTART
-    sigaction(SIGUSR1, &action, nullptr);
+    catch_signal();
     auto interrupt = [self = pthread_self()] {
         std::this_thread::sleep_for(300ms);
         pthread_kill(self, SIGUSR1);
@@ -418,9 +394,7 @@ TEST_F(Send, OldVersionsAreBounded)
     slow_device(0.05);
     Sender s;
     ASSERT_EQ(s.option(SOL_SOCKET, SO_SNDBUF, 5000), 0);
-    struct sigaction action {};
-    action.sa_handler = nothing;
-    sigaction(SIGUSR1, &action, nullptr);
+    catch_signal();
 
     std::vector<std::thread> blocked;
     size_t versions = 0;

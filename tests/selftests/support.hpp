@@ -187,6 +187,31 @@ public:
     {
         return result(setsockopt(fd(), SOL_SOCKET, SO_SETGRP, addrs, static_cast<socklen_t>(len)));
     }
+    // SO_ADDGRP and SO_DELGRP.
+    long join(std::span<const sockaddr_in> addrs) const
+    {
+        return change(SO_ADDGRP, addrs.data(), addrs.size_bytes());
+    }
+    long leave(std::span<const sockaddr_in> addrs) const
+    {
+        return change(SO_DELGRP, addrs.data(), addrs.size_bytes());
+    }
+    long change(int option, const void *addrs, size_t len) const
+    {
+        return result(setsockopt(fd(), SOL_SOCKET, option, addrs, static_cast<socklen_t>(len)));
+    }
+    long set_flags(uint32_t flags) const
+    {
+        return result(setsockopt(fd(), SOL_SOCKET, SO_GRPFLAGS, &flags, sizeof(flags)));
+    }
+    uint32_t flags() const
+    {
+        uint32_t flags = ~0U;
+        socklen_t len = sizeof(flags);
+        if (getsockopt(fd(), SOL_SOCKET, SO_GRPFLAGS, &flags, &len) < 0)
+            throw std::runtime_error("SO_GRPFLAGS");
+        return flags;
+    }
     std::vector<sockaddr_in> members() const
     {
         socklen_t len = 0;
@@ -242,6 +267,26 @@ public:
 
 private:
     Fd fd_;
+};
+
+// The group before and after what was refused: same members, same version.
+class Unchanged {
+public:
+    explicit Unchanged(const Sender &s)
+        : sender_(s), members_(s.members()), generation_(s.stat().totals.generation)
+    {}
+    ~Unchanged()
+    {
+        EXPECT_EQ(sender_.members(), members_);
+        EXPECT_EQ(sender_.stat().totals.generation, generation_);
+    }
+    Unchanged(const Unchanged &) = delete;
+    Unchanged &operator=(const Unchanged &) = delete;
+
+private:
+    const Sender &sender_;
+    std::vector<sockaddr_in> members_;
+    uint64_t generation_;
 };
 
 struct QueuedError {

@@ -208,6 +208,8 @@ struct Way {
     Control control = {};
 };
 
+inline std::ostream &operator<<(std::ostream &out, const Way &way) { return out << way.name; }
+
 inline std::vector<Way> ways()
 {
     // no option but an end of options

@@ -38,14 +38,13 @@ inline void catch_signal()
     sigaction(SIGUSR1, &action, nullptr);
 }
 
-// A thread that is about to sleep in a system call does so before this returns.
-inline void await_sleep(pid_t thread, long syscall)
+// Waits for a thread that is about to sleep, in the send that it was made for.
+inline void await_sleep(pid_t thread)
 {
-    const std::string file = "/proc/self/task/" + std::to_string(thread) + "/syscall";
-    for (long in = -1; in != syscall; std::this_thread::yield()) {
-        std::ifstream text(file); // the number, or "running"
-        if (!(text >> in))
-            in = -1;
+    const std::string file = "/proc/self/task/" + std::to_string(thread) + "/stat";
+    for (char state = 0; state != 'S'; std::this_thread::yield()) {
+        std::ifstream text(file); // "12 (name) S ..."
+        text.ignore(1000, ')') >> state;
     }
 }
 

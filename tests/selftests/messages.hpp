@@ -172,15 +172,17 @@ inline void devices()
             " && ip link set d" + n + " up");
 }
 
-// A veth pair: near is here, far in the peer's namespace.
+// A veth pair: near is here, far in the peer's namespace. Who is there is known:
+// no datagram waits for that.
 class Veth {
 public:
-    explicit Veth(const NetNs &here, const std::string &options = "") : here_(here)
+    explicit Veth(const NetNs &here) : here_(here)
     {
         here_.enter();
-        run("ip link add near " + options + " type veth peer name far " + options +
-            " netns /proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(peer_.fd()) +
-            " && ip addr add 10.1.0.1/24 dev near && ip link set near up");
+        run("ip link add near type veth peer name far address 02:00:00:00:00:02 netns /proc/" +
+            std::to_string(getpid()) + "/fd/" + std::to_string(peer_.fd()) +
+            " && ip addr add 10.1.0.1/24 dev near && ip link set near up && "
+            "ip neigh add 10.1.0.2 lladdr 02:00:00:00:00:02 dev near");
         peer_.enter();
         run("ip addr add 10.1.0.2/24 dev far && ip link set far up");
         here_.enter();

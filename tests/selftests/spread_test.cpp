@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// UDP_GRP_SPREAD: the datagrams of a send leave one after the other over a time.
+
+#include "messages.hpp"
+
+#include <set>
+
+namespace selftest {
+namespace {
+
+constexpr uint64_t millisecond = 1000000;
+
+// Each on the fast path and in two ways on the true path, to a peer behind a
+// queue that keeps departure times.
+class Spread : public InNamespace, public testing::WithParamInterface<Way> {
+protected:
+    Spread() : veth(ns)
+    {
+        run("tc qdisc add dev near root fq");
+        sock_txtime txtime{.clockid = CLOCK_MONOTONIC, .flags = 0};
+        if (setsockopt(s.fd(), SOL_SOCKET, SO_TXTIME, &txtime, sizeof(txtime)) < 0)
+            throw std::runtime_error("SO_TXTIME");
+    }
+    Control control() const { return GetParam().control; }
+    long send(const Control &control, const std::string &data = "data") const
+    {
+        return Message(data, control).send(s, GetParam().flags);
+    }
+    Veth veth;
+    Sender s;
+};
+
+INSTANTIATE_TEST_SUITE_P(By, Spread, testing::ValuesIn(ways()),
+                         [](const auto &way) { return way.param.name; });
+
+uint64_t realtime()
+{
+    timespec ts;
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return static_cast<uint64_t>(ts.tv_sec) * 1000000000 + static_cast<uint64_t>(ts.tv_nsec);
+}
+
+void want_arrivals(std::vector<Receiver> &rs)
+{
+    for (auto &r : rs) {
+        int on = 1;
+        ASSERT_EQ(setsockopt(r.fd(), SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)), 0);
+    }
+}
+
+// When the next datagram of a receiver has arrived, which must be this one.
+uint64_t arrival(const Receiver &r, const std::string &data)
+{
+    std::string buf(65536, '\0');
+    alignas(cmsghdr) char control[256];
+    iovec iov{buf.data(), buf.size()};
+    msghdr msg{};
+    msg.msg_iov = &iov;
+    msg.msg_iovlen = 1;
+    msg.msg_control = control;
+    msg.msg_controllen = sizeof(control);
+    ssize_t n = recvmsg(r.fd(), &msg, 0);
+    EXPECT_GE(n, 0) << strerror(errno);
+    EXPECT_TRUE(n >= 0 && buf.substr(0, static_cast<size_t>(n)) == data);
+    for (cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c))
+        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
+            timespec ts;
+            memcpy(&ts, CMSG_DATA(c), sizeof(ts));
+            return static_cast<uint64_t>(ts.tv_sec) * 1000000000 +
+                   static_cast<uint64_t>(ts.tv_nsec);
+        }
+    ADD_FAILURE() << "no time stamp";
+    return 0;
+}
+
+// The two clocks, one after the other, differ by less than this.
+constexpr uint64_t clocks = 2 * millisecond;
+// As long as a busy guest may take for what is due.
+constexpr uint64_t patience = 400 * millisecond;
+
+// A slot's datagram leaves at its time and not at its member's number.
+TEST_P(Spread, EachSlotHasItsTime)
+{
+    auto rs = veth.receivers(10);
+    want_arrivals(rs);
+    auto a = addresses(rs);
+    ASSERT_EQ(s.set(a), 0);
+    ASSERT_EQ(s.leave({&a[2], 1}), 0);
+    struct {
+        const char *what;
+        uint32_t first, count;
+        std::vector<uint32_t> skip;
+        uint64_t spread;
+    } cases[] = {{"all", 0, 0, {}, 800 * millisecond},
+                 {"some", 3, 5, {}, 500 * millisecond},
+                 {"some, less two", 1, 0, {1, 5}, 700 * millisecond},
+                 {"one", 9, 1, {}, 3000 * millisecond}};
+    for (const auto &c : cases) {
+        SCOPED_TRACE(c.what);
+        std::vector<sockaddr_in> left_out;
+        for (uint32_t i : c.skip)
+            left_out.push_back(a[i]);
+        uint32_t n = c.count ? c.count : 10 - c.first;
+        uint64_t before = realtime();
+        EXPECT_EQ(send(control().spread(c.spread).range(c.first, c.count).skip(left_out)), 4);
+        uint64_t after = realtime(), last = 0;
+        // nobody has waited for it
+        EXPECT_LT(after - before, c.spread / 2);
+        for (uint32_t i = 0; i < n; i++) {
+            uint32_t slot = c.first + i;
+            if (slot == 2 || std::find(c.skip.begin(), c.skip.end(), slot) != c.skip.end())
+                continue;
+            SCOPED_TRACE(slot);
+            uint64_t is = arrival(rs[slot], "data"), due = c.spread * i / n;
+            EXPECT_GE(is + clocks, before + due);
+            EXPECT_LT(is, after + due + patience);
+            EXPECT_GE(is, last);
+            last = is;
+        }
+        expect_none(rs);
+    }
+}
+
+// However long the data are, in one datagram or in fragments, and with what is
+// each one's own.
+TEST_P(Spread, GoesWithEverything)
+{
+    auto rs = veth.receivers(4);
+    want_arrivals(rs);
+    auto a = addresses(rs);
+    ASSERT_EQ(s.set(a), 0);
+    ASSERT_EQ(s.set_flags(GRP_F_COUNT), 0);
+    for (size_t size : {0, 1, 300, 1400, 5000}) {
+        SCOPED_TRACE(size);
+        std::string shared = pattern(size);
+        uint64_t before = realtime();
+        EXPECT_EQ(send(control()
+                           .add(SOL_IP, IP_TTL, 9)
+                           .spread(400 * millisecond)
+                           .own(s.stat().totals.generation, 3)
+                           .skip({&a[1], 1})
+                           .range(0, 4),
+                       "aaabbbcccddd" + shared),
+                  4);
+        EXPECT_GE(arrival(rs[0], "aaa" + shared) + clocks, before);
+        EXPECT_GE(arrival(rs[2], "ccc" + shared) + clocks, before + 200 * millisecond);
+        EXPECT_GE(arrival(rs[3], "ddd" + shared) + clocks, before + 300 * millisecond);
+        EXPECT_LT(realtime(), before + 1200 * millisecond);
+        expect_none(rs);
+    }
+}
+
+// One to many: all times are different, and the queue never drops one.
+TEST_P(Spread, OverVeryMany)
+{
+    constexpr uint32_t slots = 1500;
+    Capture wire("near");
+    run("ip neigh add 10.1.0.3 lladdr 02:00:00:00:00:03 dev near && "
+        "ip route add 10.9.0.0/16 via 10.1.0.3");
+    run("tc qdisc replace dev near root fq limit 100000 flow_limit 100000");
+    ASSERT_EQ(s.option(SOL_SOCKET, SO_SNDBUFFORCE, 64 << 20), 0);
+    ASSERT_EQ(s.set(many(0x0a090000, slots)), 0);
+    uint64_t start = monotonic();
+    EXPECT_EQ(send(control().spread(1500 * millisecond)), 4);
+    EXPECT_EQ(s.stat().totals.sent, slots);
+    // half of it in half the time, but for what a busy guest takes
+    while (monotonic() < start + 300 * millisecond)
+        sched_yield();
+    auto packets = wire.take();
+    EXPECT_LT(packets.size(), slots / 2);
+    auto rest = wire.wait(slots - packets.size());
+    EXPECT_GE(monotonic(), start + 1498 * millisecond);
+    packets.insert(packets.end(), rest.begin(), rest.end());
+    ASSERT_EQ(packets.size(), slots);
+    // in order, but for neighbours that a coarse timer lets go together
+    std::set<uint32_t> all;
+    for (uint32_t i = 0; i < slots; i++) {
+        uint32_t to = 0;
+        memcpy(&to, packets[i].data() + 16, 4);
+        uint32_t slot = ntohl(to) - 0x0a090000;
+        all.insert(slot);
+        EXPECT_NEAR(static_cast<double>(slot), static_cast<double>(i), 30);
+    }
+    EXPECT_EQ(all.size(), slots);
+}
+
+// Nothing is as if it were not there; and what is not spread has its own time.
+TEST_P(Spread, NoneIsNone)
+{
+    auto rs = veth.receivers(3);
+    want_arrivals(rs);
+    auto a = addresses(rs);
+    ASSERT_EQ(s.set(a), 0);
+    uint64_t before = realtime();
+    EXPECT_EQ(send(control().spread(0)), 4);
+    for (auto &r : rs)
+        EXPECT_LT(arrival(r, "data"), before + patience);
+    before = realtime();
+    uint64_t departure = monotonic() + 300 * millisecond;
+    EXPECT_EQ(send(control().spread(0).add(SOL_SOCKET, SCM_TXTIME, departure)), 4);
+    for (auto &r : rs)
+        EXPECT_GE(arrival(r, "data") + clocks, before + 300 * millisecond);
+    before = realtime();
+    EXPECT_EQ(send(control().range(1, 0)), 4);
+    for (size_t i : {1, 2})
+        EXPECT_LT(arrival(rs[i], "data"), before + patience);
+    expect_none(rs);
+}
+
+// All times are after the call, the longest too, which a queue may refuse.
+TEST_P(Spread, AnHourIsTheLongest)
+{
+    auto rs = veth.receivers(2);
+    ASSERT_EQ(s.set(addresses(rs)), 0);
+    EXPECT_EQ(send(control().spread(UDP_GROUP_MAX_SPREAD)), 4);
+    EXPECT_EQ(rs[0].next(), "data");
+    EXPECT_TRUE(rs[1].empty());
+    // fq: beyond its horizon of ten seconds
+    auto stat = s.stat();
+    EXPECT_EQ(stat.members[0].sent, 1u);
+    EXPECT_EQ(stat.members[1].failed, 1u);
+    EXPECT_EQ(stat.members[1].error, ENOBUFS);
+    EXPECT_EQ(send(control().spread(UDP_GROUP_MAX_SPREAD + 1)), -EINVAL);
+    EXPECT_TRUE(rs[0].empty());
+}
+
+} // namespace
+} // namespace selftest

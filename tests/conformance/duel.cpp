@@ -113,32 +113,73 @@ Outcome Duel::all_fail(int error) const
     return o;
 }
 
+size_t Duel::count_if(const std::function<bool(size_t)> &what) const
+{
+    size_t n = 0;
+    for (size_t i = 0; i < members_.size(); i++)
+        n += what(i);
+    return n;
+}
+
 void Duel::send_to_each(const Shot &shot, const Outcome &outcome) const
 {
     std::vector<std::string> is, wanted;
     for (size_t i = 0; i < members_.size(); i++) {
+        if (!shot.is_for(i))
+            continue;
         auto error = outcome.errors.find(i);
-        is.push_back(member(i, transmit(one_, shot, &members_[i])));
+        Shot one = shot;
+        if (!shot.own.empty())
+            one.data = shot.own.at(i) + shot.data;
+        is.push_back(member(i, transmit(one_, one, &members_[i])));
         wanted.push_back(member(i, error == outcome.errors.end()
-                                       ? static_cast<long>(shot.data.size())
+                                       ? static_cast<long>(one.data.size())
                                        : -error->second));
     }
     EXPECT_EQ(different(is, wanted), different(wanted, is)) << "what sendto() returned";
 }
 
+// What the shot is, by the group's control messages; what is asked for that is
+// the whole group has none. Returns 0, or an error.
+long Duel::transmit_to_group(const Shot &shot) const
+{
+    Shot whole = shot;
+    size_t range = count_if([&](size_t i) { return shot.is_in_range(i); });
+    if (range != members_.size())
+        whole.control.range(static_cast<uint32_t>(shot.first), static_cast<uint32_t>(range));
+    if (!shot.left_out.empty()) {
+        std::vector<sockaddr_in> skip;
+        for (size_t i : shot.left_out)
+            skip.push_back(members_.at(i));
+        whole.control.skip(skip);
+    }
+    if (!shot.own.empty()) {
+        whole.control.own(group_.stat().totals.generation,
+                          static_cast<uint32_t>(shot.own[0].size()));
+        whole.data.clear();
+        for (size_t i = 0; i < members_.size(); i++)
+            if (shot.is_in_range(i))
+                whole.data += shot.own.at(i);
+        whole.data += shot.data;
+    }
+    long sent = transmit(group_, whole, nullptr);
+    return sent == static_cast<long>(whole.data.size()) ? 0 : sent;
+}
+
 void Duel::send_to_group(const Shot &shot, const Outcome &outcome)
 {
+    const auto is_for = [&](size_t i) { return shot.is_for(i); };
     auto errors = outcome.errors;
     errors.insert(outcome.hidden.begin(), outcome.hidden.end());
     auto before = group_.stat();
-    EXPECT_EQ(transmit(group_, shot, nullptr), static_cast<long>(shot.data.size()));
+    EXPECT_EQ(transmit_to_group(shot), 0);
     auto events = SendTrace::of_all().take();
     auto after = group_.stat();
 
     ASSERT_EQ(events.size(), 1u);
-    EXPECT_EQ(events[0].passed, members_.size());
+    EXPECT_EQ(events[0].passed, count_if([&](size_t i) { return shot.is_in_range(i); }));
     EXPECT_EQ(events[0].fast, outcome.fast) << "datagrams on the fast path";
-    EXPECT_EQ(events[0].sent, members_.size() - errors.size());
+    EXPECT_EQ(events[0].sent, count_if(is_for) - errors.size());
     EXPECT_EQ(events[0].failed, errors.size());
     EXPECT_EQ(events[0].unreached, 0u);
     ASSERT_EQ(after.members.size(), members_.size());
@@ -146,7 +187,7 @@ void Duel::send_to_group(const Shot &shot, const Outcome &outcome)
     for (size_t i = 0; i < members_.size(); i++) {
         const auto &was = before.members[i], &now = after.members[i];
         bool failed = now.failed != was.failed;
-        EXPECT_EQ(now.sent - was.sent + now.failed - was.failed, 1u) << member(i, 0);
+        EXPECT_EQ(now.sent - was.sent + now.failed - was.failed, is_for(i)) << member(i, 0);
         auto error = errors.find(i);
         is.push_back(member(i, failed ? -now.error : 0));
         wanted.push_back(member(i, error == errors.end() ? 0 : -error->second));

@@ -16,6 +16,12 @@ struct Shot {
     Control control = {};
     int flags = 0;
     std::vector<size_t> pieces = {}; // where the data are cut into an iovec
+    // For whom it is: a range of the members, and who of them is left out.
+    size_t first = 0, count = SIZE_MAX;
+    std::set<size_t> left_out = {};
+    std::vector<std::string> own = {}; // what the members have before the data
+    bool is_in_range(size_t member) const { return member >= first && member - first < count; }
+    bool is_for(size_t member) const { return is_in_range(member) && !left_out.count(member); }
 };
 
 // What must come of it, either way, said by the test, so that it cannot pass
@@ -68,9 +74,11 @@ private:
     std::string member(size_t i, long result) const;
     Seen run(World &world, const Outcome &outcome, const std::function<void()> &send) const;
     void send_to_each(const Shot &shot, const Outcome &outcome) const;
+    long transmit_to_group(const Shot &shot) const;
     void send_to_group(const Shot &shot, const Outcome &outcome);
     void expect_same_counters() const;
     void expect_new_idents(const Seen &seen);
+    size_t count_if(const std::function<bool(size_t)> &what) const;
 
     Mirror &mirror_;
     std::vector<sockaddr_in> members_;

@@ -2,6 +2,7 @@
 // io_uring sends to a group as any other caller does.
 
 #include "messages.hpp"
+#include "slow.hpp"
 
 #include <functional>
 #include <liburing.h>
@@ -9,7 +10,7 @@
 namespace selftest {
 namespace {
 
-class IoUring : public InNamespace {};
+class IoUring : public SlowDevice {};
 
 class Ring {
 public:
@@ -116,6 +117,92 @@ TEST_F(IoUring, GoesOnWhenThereIsRoom)
     expect_none(rs);
     EXPECT_EQ(s.stat().totals.sends, 2u);
     EXPECT_EQ(s.stat().totals.sent, 16u);
+}
+
+TEST_F(IoUring, SendsToAPartWithWhatIsEachOnesOwn)
+{
+    std::vector<Receiver> rs(5);
+    auto a = addresses(rs);
+    Sender s;
+    ASSERT_EQ(s.set(a), 0);
+    const std::string data = "aaabbbccc" + pattern(3000);
+    const auto generation = s.stat().totals.generation;
+    auto part = Control().range(1, 3).skip({&a[2], 1});
+    Message message(data, Control(part).own(generation, 3).add(SOL_IP, IP_TTL, 11)),
+        stale(data, Control(part).own(generation - 1, 3)), shared(data, part);
+    Ring ring;
+    for (unsigned flags : {0u, static_cast<unsigned>(IOSQE_ASYNC)}) {
+        for (uint32_t counts : {0u, GRP_F_COUNT}) {
+            SCOPED_TRACE(std::to_string(flags) + ", " + std::to_string(counts));
+            ASSERT_EQ(s.set_flags(counts), 0);
+            const long expected = counts ? 3 : static_cast<long>(data.size());
+            auto send = [&](const Message &m, auto prepare) {
+                return ring.complete([&](io_uring_sqe *sqe) {
+                    prepare(sqe, s.fd(), &m.header(), 0);
+                    io_uring_sqe_set_flags(sqe, flags);
+                });
+            };
+            EXPECT_EQ(send(message, io_uring_prep_sendmsg), expected);
+            EXPECT_EQ(rs[1].next(), "aaa" + data.substr(9));
+            EXPECT_EQ(rs[3].next(), "ccc" + data.substr(9));
+            EXPECT_EQ(send(stale, io_uring_prep_sendmsg), -ESTALE);
+            EXPECT_EQ(send(message, io_uring_prep_sendmsg_zc), -EOPNOTSUPP);
+            EXPECT_EQ(send(shared, io_uring_prep_sendmsg_zc), expected);
+            EXPECT_EQ(rs[1].next(), data);
+            EXPECT_EQ(rs[3].next(), data);
+            for (bool copies : {true, false}) {
+                EXPECT_EQ(ring.complete([&](io_uring_sqe *sqe) {
+                    if (copies)
+                        io_uring_prep_send(sqe, s.fd(), data.data(), data.size(), 0);
+                    else
+                        io_uring_prep_send_zc(sqe, s.fd(), data.data(), data.size(), 0, 0);
+                    io_uring_sqe_set_flags(sqe, flags);
+                }),
+                          counts ? 5 : static_cast<long>(data.size()));
+                expect_each(rs, data);
+            }
+            expect_none(rs);
+        }
+    }
+}
+
+// A send that counts completes with those that there was room for, and waits
+// only if there was none; who goes on from there meets everyone once.
+TEST_F(IoUring, CountsAndGoesOn)
+{
+    constexpr uint32_t slots = 200;
+    slow_device(900);
+    Capture wire("slow");
+    auto a = many(0x0a090002, slots);
+    Sender s;
+    ASSERT_EQ(s.option(SOL_SOCKET, SO_SNDBUF, 15000), 0);
+    ASSERT_EQ(s.set(a), 0);
+    ASSERT_EQ(s.set_flags(GRP_F_COUNT), 0);
+    Ring ring;
+    uint64_t sends = 0, parts = 0;
+    for (unsigned flags : {0u, static_cast<unsigned>(IOSQE_ASYNC)}) {
+        SCOPED_TRACE(flags);
+        for (uint32_t first = 0; first < slots; sends++) {
+            Message message(hundred, Control().range(first, 0));
+            long n = ring.complete([&](io_uring_sqe *sqe) {
+                io_uring_prep_sendmsg(sqe, s.fd(), &message.header(), 0);
+                io_uring_sqe_set_flags(sqe, flags);
+            });
+            ASSERT_GT(n, 0);
+            parts += n < slots - first;
+            first += static_cast<uint32_t>(n);
+        }
+        auto packets = wire.wait(slots);
+        ASSERT_EQ(packets.size(), slots);
+        for (uint32_t i = 0; i < slots; i++)
+            EXPECT_EQ(packets[i].substr(16, 4),
+                      std::string(reinterpret_cast<const char *>(&a[i].sin_addr), 4));
+    }
+    EXPECT_GT(parts, 2u);
+    auto t = s.stat().totals;
+    EXPECT_EQ(t.sends, sends);
+    EXPECT_EQ(t.sent, uint64_t{2} * slots);
+    EXPECT_EQ(t.unreached + t.failed, 0u);
 }
 
 } // namespace

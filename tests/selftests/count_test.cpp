@@ -137,7 +137,7 @@ TEST_P(Count, AFullBufferIsNobodysFailure)
     uint64_t full = 0;
     for (uint32_t flags : {GRP_F_COUNT, 0u}) {
         ASSERT_EQ(s.set_flags(flags), 0);
-        for (int round = 0; round < 100; round++) {
+        for (int round = 0; round < 12; round++) {
             for (uint32_t first = 0; first < slots;) {
                 long n = send_from(s, first, MSG_DONTWAIT);
                 if (n == -EAGAIN) {
@@ -149,7 +149,7 @@ TEST_P(Count, AFullBufferIsNobodysFailure)
             }
         }
     }
-    EXPECT_GT(full, 100u);
+    EXPECT_GT(full, 50u);
     auto stat = s.stat();
     EXPECT_EQ(stat.totals.failed, 0u);
     for (const auto &m : stat.members)

@@ -335,6 +335,34 @@ TEST_F(Churn, OldVersionsAreBounded)
     EXPECT_EQ(s.stat().totals.members, 40u);
 }
 
+// A send that blocks holds one version. Those that came after it and are not in
+// use any more nobody holds, so they do not count, however many there were.
+TEST_F(Churn, ReplacedVersionsAreNotHeldByAnOlderOne)
+{
+    slow_device(0.01);
+    Sender s;
+    ASSERT_EQ(s.option(SOL_SOCKET, SO_SNDBUF, 5000), 0);
+    catch_signal();
+    ASSERT_EQ(s.set(many(0x0a090002, 40)), 0);
+    ASSERT_EQ(s.send(hundred, MSG_DONTWAIT), 100); // what follows finds no room
+    std::atomic<pid_t> id = 0;
+    std::thread blocked([&] {
+        id = gettid();
+        id.notify_one();
+        EXPECT_EQ(s.send(hundred), -EINTR);
+    });
+    id.wait(0);
+    await_sleep(id);
+    const auto other = address("10.9.200.1", 9);
+    for (uint32_t i = 0; i < 40; i++) {
+        EXPECT_EQ(s.set(many(0x0a090100 + i, 10)), 0) << i;
+        EXPECT_EQ(s.join({&other, 1}), 0) << i;
+    }
+    EXPECT_EQ(s.set({}), 0);
+    pthread_kill(blocked.native_handle(), SIGUSR1);
+    blocked.join();
+}
+
 // The middle one of many joins with the leave after it, in microseconds, while
 // two threads send.
 double cost(size_t members)

@@ -37,11 +37,6 @@ void udp_group_key_init(struct udp_group_key *key,
 				    addr->in6.sin6_scope_id);
 }
 
-unsigned int udp_group_addr_len(const union udp_group_addr *addr)
-{
-	return addr->family == AF_INET6 ? sizeof(addr->in6) : sizeof(addr->in);
-}
-
 /* The length of the first of packed addresses, as its family says. */
 static int udp_group_addr_size(const void *from, unsigned int left,
 			       sa_family_t family)

@@ -257,7 +257,7 @@ static int udp_group_ask_security(struct udp_group_send *s,
 	struct msghdr *msg = s->msg;
 
 	msg->msg_name = &m->addr;
-	msg->msg_namelen = sizeof(m->addr.in);
+	msg->msg_namelen = udp_group_addr_len(&m->addr);
 	return udp_group_security_sendmsg(s->sk, msg, s->len);
 }
 

@@ -315,6 +315,12 @@ udp_group_version_locked(const struct udp_group_sock *gs,
 					 lockdep_sock_is_held(sk));
 }
 
+/* As long as its family says. */
+static inline unsigned int udp_group_addr_len(const union udp_group_addr *addr)
+{
+	return addr->family == AF_INET ? sizeof(addr->in) : sizeof(addr->in6);
+}
+
 /* An IPv4 address, mapped or not, is sent to by IPv4. */
 static inline bool udp_group_addr_is_ip4(const union udp_group_addr *addr)
 {
@@ -362,7 +368,6 @@ void udp_group_key_init6(struct udp_group_key *key, const struct in6_addr *addr,
 			 __be16 port, u32 scope);
 void udp_group_key_init(struct udp_group_key *key,
 			const union udp_group_addr *addr);
-unsigned int udp_group_addr_len(const union udp_group_addr *addr);
 int udp_group_addr_parse(union udp_group_addr *addr, const void *from,
 			 unsigned int left, sa_family_t family);
 int udp_group_addr_count(const void *addrs, unsigned int len,

@@ -2,6 +2,7 @@
 // Groups of AF_INET6 sockets: members by IPv6, by IPv4, and by mapped addresses.
 
 #include "messages.hpp"
+#include "tomoyo.hpp"
 
 namespace selftest {
 namespace {
@@ -237,6 +238,43 @@ TEST_F(Ip6, DeadMembers)
     msg.msg_controllen = sizeof(control);
     ASSERT_EQ(recvmsg(s.fd(), &msg, MSG_ERRQUEUE), 1);
     EXPECT_EQ(who.sin6_port, dead.address().sin6_port);
+}
+
+// The security module is asked about each member, with the whole of its address.
+TEST_F(Ip6, SecurityModule)
+{
+    run("ip addr add fd00::5/128 dev lo");
+    Receiver6 may(ip6("::1", 0)), may_not(ip6("fd00::5", 0));
+    Receiver four;
+    Sender s(AF_INET6);
+    ASSERT_EQ(set(s, SO_SETGRP,
+                  Packed().add(may_not.address()).add(may.address()).add(mapped(four.address()))),
+              0);
+    fflush(nullptr);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        try {
+            enter_domain("::1 ::ffff:127.0.0.1");
+            for (int i = 0; i < 3; i++)
+                EXPECT_EQ(s.send("x"), 1);
+        } catch (const std::exception &e) {
+            ADD_FAILURE() << e.what();
+        }
+        fflush(nullptr);
+        _exit(HasFailure());
+    }
+    int status = -1;
+    waitpid(pid, &status, 0);
+    EXPECT_EQ(status, 0);
+    for (int i = 0; i < 3; i++) {
+        EXPECT_EQ(may.next(), "x");
+        EXPECT_EQ(four.next(), "x");
+    }
+    EXPECT_TRUE(may_not.empty());
+    auto stat = s.stat();
+    EXPECT_EQ(stat.members[0].error, EPERM);
+    EXPECT_EQ(stat.members[0].failed, 3u);
+    EXPECT_EQ(stat.totals.sent, 6u);
 }
 
 // What is wrong with one member is counted there, and queued with its address.

@@ -351,7 +351,7 @@ static void udp_group_count_batch(struct udp_group_fast *f)
 		int err = f->result[i];
 
 		if (unlikely(err == UDP_GROUP_LEFT)) {
-			udp_group_count(f->s, m, udp_group_send_true(f->s, m));
+			udp_group_count(f->s, m, udp_group_send_left(f->s, m));
 			left++;
 			continue;
 		}

@@ -440,7 +440,8 @@ struct udp_group_cmsg {
  * @msg: message
  * @data: its data, from the start
  * @len: length of the datagrams' data
- * @timeo: how long it may still wait
+ * @timeo: how long it may wait
+ * @deadline: when that is over
  * @gs: the group
  * @v: the version of it that this send is for
  * @cmsg: control messages that are the group's own, or NULL
@@ -462,6 +463,7 @@ struct udp_group_send {
 	struct iov_iter			data;
 	size_t				len;
 	long				timeo;
+	unsigned long			deadline;
 	struct udp_group_sock		*gs;
 	struct udp_group_version	*v;
 	struct udp_group_cmsg		*cmsg;
@@ -552,7 +554,7 @@ void udp_group_pass_nobody(struct udp_group_send *s,
 			   struct udp_group_member *m);
 void udp_group_count(struct udp_group_send *s, struct udp_group_member *m,
 		     int err);
-int udp_group_send_true(struct udp_group_send *s, struct udp_group_member *m);
+int udp_group_send_left(struct udp_group_send *s, struct udp_group_member *m);
 
 /* Is a slot one that nothing is sent for? */
 static inline bool udp_group_is_nobody(const struct udp_group_send *s, u32 slot,
@@ -620,7 +622,8 @@ bool udp_group_has_room(const struct sock *sk);
 bool udp_group_has_room_for(const struct sock *sk, u32 members, size_t len);
 u32 udp_group_reserve(struct sock *sk, u32 n, u32 truesize);
 void udp_group_unreserve(struct sock *sk, u32 n, u32 truesize);
-int udp_group_wait_until_ready(struct sock *sk, long *timeo);
+int udp_group_wait_until_ready(struct sock *sk, long timeo,
+			       unsigned long deadline);
 
 /* udp_group_stat.c */
 int udp_group_get_stat(struct sock *sk, sockptr_t optval, sockptr_t optlen);

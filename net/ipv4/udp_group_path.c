@@ -58,11 +58,14 @@ static noinline void udp_group_flow_new4(struct udp_group_sock *gs,
 					 struct udp_group_flows *flows)
 {
 	spin_lock_bh(&gs->lock);
-	write_seqcount_begin(&gs->flow_seq);
-	flows->nr4 = udp_group_flow_next(gs->flows.nr4);
-	gs->flows.fl4 = flows->fl4;
-	gs->flows.nr4 = flows->nr4;
-	write_seqcount_end(&gs->flow_seq);
+	/* Unless another thread has numbered the same flow just now */
+	if (udp_group_flow_differs4(&gs->flows.fl4, &flows->fl4)) {
+		write_seqcount_begin(&gs->flow_seq);
+		gs->flows.fl4 = flows->fl4;
+		gs->flows.nr4 = udp_group_flow_next(gs->flows.nr4);
+		write_seqcount_end(&gs->flow_seq);
+	}
+	flows->nr4 = gs->flows.nr4;
 	spin_unlock_bh(&gs->lock);
 }
 
@@ -70,11 +73,14 @@ static noinline void udp_group_flow_new6(struct udp_group_sock *gs,
 					 struct udp_group_flows *flows)
 {
 	spin_lock_bh(&gs->lock);
-	write_seqcount_begin(&gs->flow_seq);
-	flows->nr6 = udp_group_flow_next(gs->flows.nr6);
-	gs->flows.fl6 = flows->fl6;
-	gs->flows.nr6 = flows->nr6;
-	write_seqcount_end(&gs->flow_seq);
+	/* Unless another thread has numbered the same flow just now */
+	if (udp_group_flow_differs6(&gs->flows.fl6, &flows->fl6)) {
+		write_seqcount_begin(&gs->flow_seq);
+		gs->flows.fl6 = flows->fl6;
+		gs->flows.nr6 = udp_group_flow_next(gs->flows.nr6);
+		write_seqcount_end(&gs->flow_seq);
+	}
+	flows->nr6 = gs->flows.nr6;
 	spin_unlock_bh(&gs->lock);
 }
 

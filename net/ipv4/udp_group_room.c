@@ -114,29 +114,31 @@ u32 udp_group_reserve(struct sock *sk, u32 n, u32 truesize)
 
 /* Wait until one more datagram may be charged to the socket, or something is
  * wrong with it, for as long as is left of the timeout of the whole send:
- * sock_alloc_send_skb() would begin a new one for each member.
+ * sock_alloc_send_skb() would begin a new one for each member. That there is
+ * room when the time is over is no reason to go on: there is time again for
+ * a moment, and for the next one, as long as datagrams leave.
  */
-static noinline int udp_group_wait(struct sock *sk, long *timeo)
+static noinline int udp_group_wait(struct sock *sk, long timeo,
+				   unsigned long deadline)
 {
-	int err = 0;
-	long left;
+	long left = timeo;
+	int err = -EAGAIN;
 
-	sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
-	left = wait_event_interruptible_timeout(*sk_sleep(sk),
-						udp_group_has_room(sk) ||
-						READ_ONCE(sk->sk_err) ||
-						(READ_ONCE(sk->sk_shutdown) &
-						 SEND_SHUTDOWN),
-						*timeo);
-	if (left < 0)
-		err = sock_intr_errno(*timeo);
-	else if (!left)
-		err = -EAGAIN;
-	else if (*timeo != MAX_SCHEDULE_TIMEOUT)
-		*timeo = left;
-
-	if (err)
-		UDP_INC_STATS(sock_net(sk), UDP_MIB_SNDBUFERRORS, 0);
+	if (timeo != MAX_SCHEDULE_TIMEOUT)
+		left = deadline - jiffies;
+	if (left > 0) {
+		sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
+		left = wait_event_interruptible_timeout(*sk_sleep(sk),
+				udp_group_has_room(sk) ||
+				READ_ONCE(sk->sk_err) ||
+				(READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN),
+				left);
+		if (left > 0)
+			return 0;
+		if (left < 0)
+			err = sock_intr_errno(timeo);
+	}
+	UDP_INC_STATS(sock_net(sk), UDP_MIB_SNDBUFERRORS, 0);
 	return err;
 }
 
@@ -171,7 +173,8 @@ static noinline int udp_group_sock_error(struct sock *sk)
 	return READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN ? -EPIPE : 0;
 }
 
-int udp_group_wait_until_ready(struct sock *sk, long *timeo)
+int udp_group_wait_until_ready(struct sock *sk, long timeo,
+			       unsigned long deadline)
 {
 	int err;
 
@@ -182,9 +185,9 @@ int udp_group_wait_until_ready(struct sock *sk, long *timeo)
 			if (err)
 				return err;
 		}
-		if (!*timeo || likely(udp_group_has_room(sk)))
+		if (!timeo || likely(udp_group_has_room(sk)))
 			return 0;
-		err = udp_group_wait(sk, timeo);
+		err = udp_group_wait(sk, timeo, deadline);
 		if (err)
 			return err;
 	}

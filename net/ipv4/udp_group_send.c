@@ -87,15 +87,14 @@ static int udp_group_begin(struct udp_group_send *s)
 
 /* Does an error end the send, or is it the member's alone? The errno does not
  * say: a security module or a BPF program can answer any for one member. It
- * ends the send if what it stands for is so.
+ * ends the send if what it stands for is so. See udp_group_try_true() for
+ * EAGAIN.
  */
 static bool udp_group_is_final(const struct udp_group_send *s, int err)
 {
 	struct iov_iter data = s->data;
 
 	switch (err) {
-	case -EAGAIN:
-		return !udp_group_has_room(s->sk);
 	case -EINTR:
 	case -ERESTARTSYS:
 		return signal_pending(current);
@@ -136,7 +135,8 @@ static int udp_group_compose(struct udp_group_send *s, u32 slot)
 }
 
 /* Send to a member as sendto() does. */
-int udp_group_send_true(struct udp_group_send *s, struct udp_group_member *m)
+static int udp_group_send_true(struct udp_group_send *s,
+			       struct udp_group_member *m)
 {
 	union udp_group_addr addr = m->addr;	/* BPF may rewrite it */
 	struct kvec vec;
@@ -159,6 +159,42 @@ int udp_group_send_true(struct udp_group_send *s, struct udp_group_member *m)
 	err = sock_sendmsg(s->sk->sk_socket, s->msg);
 	s->msg->msg_name = NULL;
 	return err < 0 ? err : 0;
+}
+
+/* How often a member is tried whose datagram met a full buffer that is not full
+ * any more.
+ */
+#define UDP_GROUP_TRIES	16
+
+/* Send to a member, and if the buffer is full in between, once more. Whether it
+ * is is looked at once for each try: a buffer that is full must not become the
+ * failure of a member because there is room again a moment later.
+ */
+static int udp_group_try_true(struct udp_group_send *s,
+			      struct udp_group_member *m, bool *is_full)
+{
+	int err, i;
+
+	*is_full = false;
+	for (i = 0; i < UDP_GROUP_TRIES; i++) {
+		err = udp_group_send_true(s, m);
+		if (likely(err != -EAGAIN))
+			return err;
+		*is_full = !udp_group_has_room(s->sk);
+		if (*is_full)
+			return err;
+	}
+	return err;	/* somebody's answer to this member, not the buffer's */
+}
+
+/* Send to a member that the fast path leaves over when its slot is passed. It
+ * had room there, which may be another's by now.
+ */
+int udp_group_send_left(struct udp_group_send *s, struct udp_group_member *m)
+{
+	bool is_full;
+
+	return udp_group_try_true(s, m, &is_full);
 }
 
 /* Write down what became of a member's datagram: 0 or an errno. */
@@ -200,6 +236,7 @@ void udp_group_pass_nobody(struct udp_group_send *s,
 static int udp_group_pass_slot(struct udp_group_send *s, u32 slot)
 {
 	struct udp_group_member *m = udp_group_member_at(s->v, slot);
+	bool is_full;
 	int err;
 
 	if (udp_group_is_nobody(s, slot, m)) {
@@ -207,10 +244,9 @@ static int udp_group_pass_slot(struct udp_group_send *s, u32 slot)
 		return 0;
 	}
 
-	err = udp_group_send_true(s, m);
-	/* Was it the buffer, and has room come since? */
-	if (unlikely(err == -EAGAIN) && udp_group_has_room(s->sk))
-		err = udp_group_send_true(s, m);
+	err = udp_group_try_true(s, m, &is_full);
+	if (unlikely(is_full))
+		return err;
 	if (unlikely(err) && udp_group_is_final(s, err))
 		return err;
 	udp_group_count(s, m, err);
@@ -231,7 +267,7 @@ static u32 udp_group_send_range(struct udp_group_send *s,
 			err = -EINTR;
 			break;
 		}
-		err = udp_group_wait_until_ready(s->sk, &s->timeo);
+		err = udp_group_wait_until_ready(s->sk, s->timeo, s->deadline);
 		if (err)
 			break;
 
@@ -344,6 +380,7 @@ int udp_group_sendmsg(struct sock *sk, struct msghdr *msg, size_t len,
 		goto end_trace;
 	}
 
+	s.deadline = jiffies + s.timeo;
 	flags = msg->msg_flags;
 	msg->msg_flags |= MSG_REPORT_DROP;
 	passed = udp_group_send_range(&s, f, &err) - s.first;

@@ -176,6 +176,9 @@ static noinline void udp_group_version_release(struct udp_group_sock *gs,
 	mutex_lock(&gs->reclaim);
 	if (!list_is_first(&v->list, &gs->versions))
 		older = list_prev_entry(v, list);
+	/* One that it has nothing in common with needs nothing of it */
+	if (older && older->index != v->index)
+		older = NULL;
 	list_del(&v->list);
 	udp_group_garbage_pass(gs, &v->garbage, older);
 	atomic_dec(&gs->nr_versions);

@@ -42,7 +42,7 @@ struct udp_group_ops {
 			   struct udp_group *group);
 	void	(*icmp_error)(struct udp_group *group,
 			      const struct in6_addr *daddr, __be16 dport,
-			      int iif, int err);
+			      int ifindex, int err);
 	void	(*free)(struct udp_group *group);
 };
 
@@ -82,7 +82,7 @@ int udp_group_security_sendmsg(struct sock *sk, struct msghdr *msg, int len);
 bool __udp_group_icmp_error(struct sock *sk, struct sk_buff *skb, int err,
 			    __be16 port, u32 info, u8 *payload);
 bool __udp_group_icmp6_error(struct sock *sk, const struct in6_addr *daddr,
-			     __be16 port, int iif, int err);
+			     __be16 port, int ifindex, int err);
 void __udp_group_destroy(struct sock *sk);
 
 /* The group of a socket, if it has members. */
@@ -125,10 +125,10 @@ static inline bool udp_group_icmp_error(struct sock *sk, struct sk_buff *skb,
 /* The same for IPv6, but for the error queue. */
 static inline bool udp_group_icmp6_error(struct sock *sk,
 					 const struct in6_addr *daddr,
-					 __be16 port, int iif, int err)
+					 __be16 port, int ifindex, int err)
 {
 	return static_branch_unlikely(&udp_group_needed) &&
-	       __udp_group_icmp6_error(sk, daddr, port, iif, err);
+	       __udp_group_icmp6_error(sk, daddr, port, ifindex, err);
 }
 
 static inline void udp_group_destroy(struct sock *sk)
@@ -171,7 +171,7 @@ static inline bool udp_group_icmp_error(struct sock *sk, struct sk_buff *skb,
 
 static inline bool udp_group_icmp6_error(struct sock *sk,
 					 const struct in6_addr *daddr,
-					 __be16 port, int iif, int err)
+					 __be16 port, int ifindex, int err)
 {
 	return false;
 }

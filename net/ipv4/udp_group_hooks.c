@@ -21,12 +21,6 @@
 #include <net/udp_group.h>
 #include <net/xmit_batch.h>
 
-/* On from the first group until the kernel stops. Turning it off with the last
- * group would let any process patch kernel text for as long as it likes.
- */
-DEFINE_STATIC_KEY_FALSE(udp_group_needed);
-EXPORT_SYMBOL_GPL(udp_group_needed);
-
 /* The limit is the system's and not a namespace's: whoever can make a user
  * namespace is root over a network namespace, and could lift a limit there.
  */
@@ -34,6 +28,9 @@ unsigned int __read_mostly sysctl_udp_group_max_members = UDP_GROUP_MAX_MEMBERS;
 EXPORT_SYMBOL_GPL(sysctl_udp_group_max_members);
 
 static const struct udp_group_ops __rcu *udp_group_engine;
+
+DEFINE_STATIC_KEY_FALSE(udp_group_needed);
+EXPORT_SYMBOL_GPL(udp_group_needed);
 
 int udp_group_register(const struct udp_group_ops *ops)
 {
@@ -122,7 +119,7 @@ int udp_group_getsockopt(struct sock *sk, int optname, sockptr_t optval,
  * and to the error queue if the socket has asked for that.
  */
 bool __udp_group_icmp6_error(struct sock *sk, const struct in6_addr *daddr,
-			     __be16 port, int iif, int err)
+			     __be16 port, int ifindex, int err)
 {
 	struct udp_group *group;
 
@@ -130,7 +127,7 @@ bool __udp_group_icmp6_error(struct sock *sk, const struct in6_addr *daddr,
 	if (!group || !READ_ONCE(group->members))
 		return false;
 
-	group->ops->icmp_error(group, daddr, port, iif, err);
+	group->ops->icmp_error(group, daddr, port, ifindex, err);
 	return true;
 }
 EXPORT_SYMBOL_GPL(__udp_group_icmp6_error);
@@ -163,6 +160,9 @@ void udp_group_attach(struct sock *sk, struct udp_group *group)
 
 	/* Pairs with rcu_dereference*() of readers without the socket lock */
 	rcu_assign_pointer(udp_sk(sk)->group, group);
+	/* On until the kernel stops. Turning it off with the last group would
+	 * let any process patch kernel text for as long as it likes.
+	 */
 	static_branch_enable(&udp_group_needed);
 	xmit_batch_enable();
 }

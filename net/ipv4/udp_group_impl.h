@@ -409,8 +409,8 @@ extern const struct udp_group_ops udp_group_ops;
  * @private: value of UDP_GRP_PRIVATE, or zeros
  * @spread: value of UDP_GRP_SPREAD, or 0
  * @skip_keys: addresses of UDP_GRP_SKIP
- * @skip: their slots, ascending, and U32_MAX behind them; once it is known which
- *	version they are of
+ * @skip: their slots, ascending, and U32_MAX behind them; once it is known
+ *	which version they are of
  * @nr_skip: how many
  * @rest: copy of the other control messages, if there are any, with room for
  *	the departure time of a member behind them
@@ -628,6 +628,6 @@ int udp_group_wait_until_ready(struct sock *sk, long timeo,
 /* udp_group_stat.c */
 int udp_group_get_stat(struct sock *sk, sockptr_t optval, sockptr_t optlen);
 void udp_group_icmp(struct udp_group *group, const struct in6_addr *daddr,
-		    __be16 dport, int iif, int err);
+		    __be16 dport, int ifindex, int err);
 
 #endif /* _UDP_GROUP_IMPL_H */

@@ -28,7 +28,7 @@ static u32 udp_group_index_hash(const struct udp_group_index *index,
 		      index->seed);
 }
 
-/* Segment 0 has buckets 0 to 15, segment n those from 2^(n+3) to 2^(n+4) - 1. */
+/* Segment 0 has buckets 0 to 15, segment n those from 2^(n+3) on, as many. */
 static int udp_group_segment_of(u32 bucket)
 {
 	return bucket < UDP_GROUP_SEGMENT0 ? 0 : ilog2(bucket) - 3;

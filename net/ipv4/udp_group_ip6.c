@@ -225,7 +225,7 @@ void udp_group_ip6_way_init(struct udp_group_fast *f, struct udp_group_way *way)
 						       0));
 }
 
-/* What __ip6_make_skb() and udp_v6_send_skb() do for a datagram in one piece. */
+/* What __ip6_make_skb() and udp_v6_send_skb() do for one in one piece. */
 static void udp_group_ip6_build(struct udp_group_fast *f,
 				const struct udp_group_way *way, u32 i,
 				struct sk_buff *skb)

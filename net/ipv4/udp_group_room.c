@@ -112,6 +112,13 @@ u32 udp_group_reserve(struct sock *sk, u32 n, u32 truesize)
 	return udp_group_reserve_less(sk, sndbuf, used, n, truesize);
 }
 
+/* Is there something that ends the wait for room? */
+static bool udp_group_stirs(const struct sock *sk)
+{
+	return udp_group_has_room(sk) || READ_ONCE(sk->sk_err) ||
+	       (READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN);
+}
+
 /* Wait until one more datagram may be charged to the socket, or something is
  * wrong with it, for as long as is left of the timeout of the whole send:
  * sock_alloc_send_skb() would begin a new one for each member. That there is
@@ -129,10 +136,8 @@ static noinline int udp_group_wait(struct sock *sk, long timeo,
 	if (left > 0) {
 		sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
 		left = wait_event_interruptible_timeout(*sk_sleep(sk),
-				udp_group_has_room(sk) ||
-				READ_ONCE(sk->sk_err) ||
-				(READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN),
-				left);
+							udp_group_stirs(sk),
+							left);
 		if (left > 0)
 			return 0;
 		if (left < 0)

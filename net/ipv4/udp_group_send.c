@@ -166,9 +166,9 @@ static int udp_group_send_true(struct udp_group_send *s,
  */
 #define UDP_GROUP_TRIES	16
 
-/* Send to a member, and if the buffer is full in between, once more. Whether it
- * is is looked at once for each try: a buffer that is full must not become the
- * failure of a member because there is room again a moment later.
+/* Send to a member, and if the buffer is full in between, once more. That is
+ * looked at once for each try: a full buffer must not become the failure of
+ * a member because there is room again a moment later.
  */
 static int udp_group_try_true(struct udp_group_send *s,
 			      struct udp_group_member *m, bool *is_full)

@@ -11,16 +11,16 @@
  * and reported, and nothing else follows from it.
  */
 void udp_group_icmp(struct udp_group *group, const struct in6_addr *daddr,
-		    __be16 dport, int iif, int err)
+		    __be16 dport, int ifindex, int err)
 {
 	struct udp_group_sock *gs = udp_group_sock(group);
 	struct udp_group_member *m = NULL;
 	struct udp_group_version *v;
 	struct udp_group_key key;
 
-	udp_group_key_init6(&key, daddr, dport, iif);
+	udp_group_key_init6(&key, daddr, dport, ifindex);
 
-	/* The lock keeps the version, not a reference: softirq cannot free it */
+	/* The lock keeps the version, no reference: softirq cannot free it */
 	spin_lock_bh(&gs->lock);
 	v = rcu_dereference_protected(gs->version, lockdep_is_held(&gs->lock));
 	if (v)

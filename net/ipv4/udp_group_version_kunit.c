@@ -161,8 +161,9 @@ static struct kunit_suite udp_group_addr_suite = {
 
 static int version_init(struct kunit *test)
 {
-	struct udp_group_sock *gs = kunit_kzalloc(test, sizeof(*gs), GFP_KERNEL);
+	struct udp_group_sock *gs;
 
+	gs = kunit_kzalloc(test, sizeof(*gs), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, gs);
 	spin_lock_init(&gs->lock);
 	udp_group_versions_init(gs);
@@ -259,7 +260,8 @@ static void version_slots(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, v->slots, 200);
 	KUNIT_EXPECT_EQ(test, v->members, 200);
 	for (i = 0; i < 200; i++) {
-		KUNIT_EXPECT_PTR_EQ(test, udp_group_member_at(v, i), find(v, i));
+		KUNIT_EXPECT_PTR_EQ(test, udp_group_member_at(v, i),
+				    find(v, i));
 		KUNIT_EXPECT_EQ(test, find(v, i)->slot, i);
 	}
 
@@ -316,7 +318,8 @@ static void version_aborted(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, current_version(gs), v);
 	KUNIT_EXPECT_EQ(test, v->members, 100);
 	for (i = 0; i < 100; i++)
-		KUNIT_EXPECT_PTR_EQ(test, udp_group_member_at(v, i), find(v, i));
+		KUNIT_EXPECT_PTR_EQ(test, udp_group_member_at(v, i),
+				    find(v, i));
 	KUNIT_EXPECT_NULL(test, find(v, 100));
 	KUNIT_EXPECT_NULL(test, find(v, 8999));
 }

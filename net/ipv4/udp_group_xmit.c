@@ -38,8 +38,9 @@ bool udp_group_fits(const struct udp_group_fast *f,
 
 	if (LL_RESERVED_SPACE(READ_ONCE(dst->dev)) > f->headroom)
 		return false;
-	return likely(path->way.family == AF_INET) ? udp_group_ip4_fits(f, dst) :
-						     udp_group_ip6_fits(f, dst);
+	if (likely(path->way.family == AF_INET))
+		return udp_group_ip4_fits(f, dst);
+	return udp_group_ip6_fits(f, dst);
 }
 
 /* Is there anybody between __ip_local_out() and ip_finish_output2() who wants
@@ -206,7 +207,7 @@ __wsum udp_group_sum(struct udp_group_fast *f, const struct udphdr *uh)
 	return csum_partial(uh, sizeof(*uh), sum);
 }
 
-/* Headers, what is the member's own, and what is shared and fits behind that. */
+/* Headers, what is the member's own, and what is shared and fits behind it. */
 static noinline void *udp_group_put_private(const struct udp_group_fast *f,
 					    u32 i, struct sk_buff *skb,
 					    const void *headers,
@@ -302,9 +303,11 @@ void udp_group_own_skb(struct udp_group_fast *f,
 static void udp_group_ip4_sum(struct udp_group_fast *f,
 			      struct udp_group_headers *h, __be32 daddr)
 {
+	__wsum sum = udp_group_sum(f, &h->udp);
+
 	h->udp.check = csum_tcpudp_magic(h->ip.saddr, daddr,
 					 sizeof(h->udp) + f->s->len,
-					 IPPROTO_UDP, udp_group_sum(f, &h->udp));
+					 IPPROTO_UDP, sum);
 	if (!h->udp.check)
 		h->udp.check = CSUM_MANGLED_0;
 }

@@ -4,6 +4,8 @@
 
 #include "support.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <thread>
 
@@ -19,16 +21,45 @@ class SlowDevice : public InNamespace {
     }
 };
 
-// A device that lets about so many datagrams of 100 bytes leave in a second. Those
-// that wait are charged to the socket. 10.9/16 is behind it.
-inline void slow_device(double datagrams)
+inline const std::string hundred(100, 'x');
+
+// The device before it is slow. 10.9/16 is behind it.
+inline void fast_device()
 {
     run("ip link add slow type dummy; ip link set slow up; ip addr add 10.9.0.1/16 dev slow");
+}
+
+// From now on it lets about so many datagrams of 100 bytes leave in a second. Those
+// that wait are charged to the socket.
+inline void slow_down(double datagrams)
+{
     run("tc qdisc add dev slow root tbf rate " +
         std::to_string(static_cast<long>(datagrams * 142 * 8)) + "bit burst 200 limit 10000000");
 }
 
-inline const std::string hundred(100, 'x');
+inline void slow_device(double datagrams)
+{
+    fast_device();
+    slow_down(datagrams);
+}
+
+// A device so many times slower than this machine is at sending, whatever it is:
+// under emulation a datagram can take a millisecond. send(sender) is how the test
+// sends to a group.
+template <typename Send> void slower_device(double times, Send send)
+{
+    constexpr uint32_t members = 100;
+    fast_device();
+    Sender s;
+    ASSERT_EQ(s.set(many(0x0a090002, members)), 0);
+    auto best = std::chrono::duration<double>::max();
+    for (int i = 0; i < 3; i++) {
+        auto start = std::chrono::steady_clock::now();
+        ASSERT_EQ(send(s), static_cast<long>(hundred.size()));
+        best = std::min<decltype(best)>(best, std::chrono::steady_clock::now() - start);
+    }
+    slow_down(members / best.count() / times);
+}
 
 // SIGUSR1 ends system calls that wait, and nothing else: there is no SA_RESTART.
 inline void catch_signal()

@@ -171,7 +171,7 @@ TEST_F(IoUring, SendsToAPartWithWhatIsEachOnesOwn)
 TEST_F(IoUring, CountsAndGoesOn)
 {
     constexpr uint32_t slots = 200;
-    slow_device(900);
+    slower_device(5, [](const Sender &s) { return s.send(hundred); });
     Capture wire("slow");
     auto a = many(0x0a090002, slots);
     Sender s;

@@ -59,7 +59,7 @@ static bool udp_group_is_plain(const struct udp_group_send *s,
 	if (s->msg->msg_flags & (MSG_CONFIRM | MSG_PROBE | MSG_ZEROCOPY |
 				 MSG_SPLICE_PAGES))
 		return false;
-	if (ipc->gso_size || s->is_partial)
+	if (ipc->gso_size || s->err4 || s->err6)
 		return false;
 	sock_tx_timestamp(s->sk, ipc->sockc.tsflags, &tx_flags);
 	return !tx_flags;

@@ -200,6 +200,7 @@ struct udp_group_garbage {
  * @ref: one for the group that it is the version of, one for each send
  * @slots: the highest slot that has a member, plus 1
  * @members: members
+ * @ip4: those of them that are sent to by IPv4
  * @used: which branches there are
  * @full: which of them have no hole
  * @owns_tree: it was replaced by one that has nothing in common with it: its
@@ -215,6 +216,7 @@ struct udp_group_version {
 	refcount_t			ref;
 	u32				slots;
 	u32				members;
+	u32				ip4;
 	unsigned long			used;
 	unsigned long			full;
 	bool				owns_tree;
@@ -446,7 +448,8 @@ struct udp_group_cmsg {
  * @v: the version of it that this send is for
  * @cmsg: control messages that are the group's own, or NULL
  * @counts: it returns how many slots it passed
- * @is_partial: the message is wrong for members of one family
+ * @err4: what is wrong with the message for members sent to by IPv4
+ * @err6: the same for IPv6
  * @first: first slot that it is for
  * @end: slot after the last one
  * @members: members in between
@@ -468,7 +471,8 @@ struct udp_group_send {
 	struct udp_group_version	*v;
 	struct udp_group_cmsg		*cmsg;
 	bool				counts;
-	bool				is_partial;
+	int				err4;
+	int				err6;
 	u32				first;
 	u32				end;
 	u32				members;

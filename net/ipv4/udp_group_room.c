@@ -23,24 +23,29 @@ bool udp_group_has_room(const struct sock *sk)
  * not known here, so it is what it is whole or in fragments of 1,500 bytes,
  * whichever is more.
  */
-static u32 udp_group_truesize(size_t len)
+static u32 udp_group_truesize(const struct sock *sk, size_t len)
 {
 	const u32 room = 2 * HH_DATA_MOD;	/* link header, alignment */
 	u32 small = SKB_HEAD_ALIGN(MAX_TCP_HEADER);
+	u32 head = sizeof(struct iphdr), frag = 0;
 	u32 size, frags, whole;
+
+	if (sk->sk_family == AF_INET6) {
+		head = sizeof(struct ipv6hdr);
+		frag = sizeof(struct frag_hdr);
+	}
 
 	if (is_power_of_2(small))
 		small += L1_CACHE_BYTES;
 
-	size = SKB_HEAD_ALIGN(room + sizeof(struct iphdr) +
-			      sizeof(struct udphdr) + len);
+	size = SKB_HEAD_ALIGN(room + head + sizeof(struct udphdr) + len);
 	whole = SKB_DATA_ALIGN(sizeof(struct sk_buff)) +
 		(size <= small ? small : kmalloc_size_roundup(size));
-	if (len <= ETH_DATA_LEN - sizeof(struct iphdr) - sizeof(struct udphdr))
+	if (len <= ETH_DATA_LEN - head - sizeof(struct udphdr))
 		return whole;
 
 	frags = DIV_ROUND_UP(len + sizeof(struct udphdr),
-			     ETH_DATA_LEN - sizeof(struct iphdr));
+			     round_down(ETH_DATA_LEN - head - frag, 8));
 	size = SKB_HEAD_ALIGN(room + ETH_DATA_LEN);
 	return max(whole, frags * (SKB_DATA_ALIGN(sizeof(struct sk_buff)) +
 				   kmalloc_size_roundup(size)));
@@ -56,7 +61,7 @@ bool udp_group_has_room_for(const struct sock *sk, u32 members, size_t len)
 
 	if (!used)
 		return true;
-	return used + (u64)members * udp_group_truesize(len) <=
+	return used + (u64)members * udp_group_truesize(sk, len) <=
 	       READ_ONCE(sk->sk_sndbuf);
 }
 

@@ -27,7 +27,7 @@ static int udp_group_check_msg(struct udp_group_send *s,
 {
 	struct msghdr *msg = s->msg;
 	struct sock *sk = s->sk;
-	int err, err6;
+	int err;
 
 	ipcm_init_sk(ipc, inet_sk(sk));
 	ipc->gso_size = READ_ONCE(udp_sk(sk)->gso_size);
@@ -52,9 +52,9 @@ static int udp_group_check_msg(struct udp_group_send *s,
 		return err;
 
 	/* What is good for one family only fails members of the other */
-	err6 = udp_group_ip6_check_cmsg(sk, msg);
-	s->is_partial = err || err6;
-	return err && err6 ? err6 : 0;
+	s->err4 = err;
+	s->err6 = udp_group_ip6_check_cmsg(sk, msg);
+	return s->err4 && s->err6 ? s->err6 : 0;
 }
 
 /* The version of the group that the send is for, and the part of it. */
@@ -74,6 +74,12 @@ static int udp_group_begin(struct udp_group_send *s)
 	} while (err == -EAGAIN);
 	if (err)
 		return err;
+
+	/* It fails the send if there are no others */
+	if (unlikely(s->err4) && s->v->ip4 == s->v->members)
+		return s->err4;
+	if (unlikely(s->err6) && !s->v->ip4)
+		return s->err6;
 
 	if (s->len > 0xFFFF)
 		return -EMSGSIZE;

@@ -205,6 +205,7 @@ static void udp_group_copy_version(struct udp_group_version *v,
 				   const struct udp_group_version *old)
 {
 	v->members = old->members;
+	v->ip4 = old->ip4;
 	v->slots = old->slots;
 	v->used = old->used;
 	v->full = old->full;
@@ -334,6 +335,7 @@ int udp_group_edit_add(struct udp_group_edit *edit, struct udp_group_member *m)
 	if (branch->full == U64_MAX)
 		v->full |= BIT(b);
 	v->members++;
+	v->ip4 += udp_group_addr_is_ip4(&m->addr);
 	v->slots = max(v->slots, m->slot + 1);
 	return 0;
 }
@@ -362,6 +364,7 @@ int udp_group_edit_remove(struct udp_group_edit *edit,
 	branch->full &= ~BIT_ULL(l);
 	v->full &= ~BIT(b);
 	v->members--;
+	v->ip4 -= udp_group_addr_is_ip4(&m->addr);
 	/* Nodes without members would be gone through by each send */
 	if (!leaf->used) {
 		branch->node[l] = NULL;

@@ -2,6 +2,7 @@
 // Groups of AF_INET6 sockets: members by IPv6, by IPv4, and by mapped addresses.
 
 #include "messages.hpp"
+#include "slow.hpp"
 #include "tomoyo.hpp"
 
 namespace selftest {
@@ -62,10 +63,9 @@ public:
         : fd_(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0)), addr_(at)
     {
         socklen_t len = sizeof(addr_);
-        timeval timeout{.tv_sec = 5, .tv_usec = 0};
         if (bind(fd_.get(), reinterpret_cast<sockaddr *>(&addr_), len) < 0 ||
             getsockname(fd_.get(), reinterpret_cast<sockaddr *>(&addr_), &len) < 0 ||
-            setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0)
+            !set_patience(fd_.get()))
             throw std::runtime_error("receiver");
     }
     int fd() const { return fd_.get(); }
@@ -213,6 +213,10 @@ TEST_F(Ip6, DeadMembers)
         EXPECT_EQ(alive.next(), "x");
     }
     EXPECT_EQ(s.error(), 0);
+    EXPECT_TRUE(eventually([&] {
+        auto stat = s.stat();
+        return stat.members[0].icmp && stat.members[2].icmp;
+    }));
     auto stat = s.stat();
     EXPECT_GE(stat.members[0].icmp, 1u);
     EXPECT_EQ(stat.members[0].error, ECONNREFUSED);
@@ -225,7 +229,7 @@ TEST_F(Ip6, DeadMembers)
     EXPECT_EQ(s.send("x"), 1);
     EXPECT_EQ(alive.next(), "x");
     pollfd p{.fd = s.fd(), .events = 0, .revents = 0};
-    ASSERT_EQ(poll(&p, 1, 5000), 1);
+    ASSERT_EQ(poll(&p, 1, patience), 1);
     sockaddr_in6 who{};
     char data[16], control[512];
     iovec iov{data, sizeof(data)};
@@ -338,6 +342,55 @@ TEST_F(Ip6, ControlMessages)
                   Control().add(IPPROTO_IPV6, IPV6_HOPLIMIT, 256).add(SOL_UDP, UDP_SEGMENT, 1));
     EXPECT_EQ(wrong.send(s), -EINVAL);
     EXPECT_TRUE(six.empty());
+}
+
+// A message that is wrong for one family fails the send if there are no others.
+TEST_F(Ip6, ControlMessagesThatAreGoodForNobody)
+{
+    Receiver6 six(ip6("::1", 0));
+    Receiver four;
+    auto both = Packed().add(six.address()).add(four.address());
+    Message hops("x", Control().add(IPPROTO_IPV6, IPV6_HOPLIMIT, 256)); // wrong for IPv6
+    in6_pktinfo info{};
+    info.ipi6_addr = in6addr_loopback;
+    Message from("y", Control().add(IPPROTO_IPV6, IPV6_PKTINFO, info)); // for IPv4
+    Sender s(AF_INET6);
+
+    ASSERT_EQ(set(s, SO_SETGRP, Packed().add(six.address())), 0);
+    EXPECT_EQ(hops.send(s), -EINVAL);
+    EXPECT_EQ(from.send(s), 1);
+    EXPECT_EQ(six.next(), "y");
+    ASSERT_EQ(set(s, SO_ADDGRP, Packed().add(four.address())), 0);
+    ASSERT_EQ(set(s, SO_DELGRP, Packed().add(six.address())), 0);
+    EXPECT_EQ(from.send(s), -EINVAL);
+    EXPECT_EQ(s.send("z"), 1);
+    EXPECT_EQ(four.next(), "z");
+    ASSERT_EQ(set(s, SO_SETGRP, both), 0);
+    EXPECT_EQ(from.send(s), 1);
+    EXPECT_EQ(six.next(), "y");
+    auto stat = s.stat();
+    EXPECT_EQ(stat.totals.failed, 1u); // the IPv4 member of the last send
+    EXPECT_EQ(stat.members[1].error, EINVAL);
+    EXPECT_TRUE(four.empty());
+    EXPECT_TRUE(six.empty());
+}
+
+// Headers are longer and fragments come sooner than with IPv4.
+TEST_F(Ip6, NonBlockingNeverStartsInVain)
+{
+    run("ip link add slow type dummy; ip link set slow addrgenmode none up; "
+        "ip addr add fd00::1/64 dev slow nodad");
+    run("tc qdisc add dev slow root tbf rate 1kbit burst 1600 limit 100000000");
+    Packed members;
+    for (int i = 2; i < 12; i++)
+        members.add(ip6(("fd00::" + std::to_string(i)).c_str(), 9));
+    for (size_t len : {0,   1,    100,  200,  220,  240,  260,  300,  340,  360,  380,   700,
+                       900, 1400, 1432, 1452, 1453, 1460, 1472, 1473, 2500, 4000, 10000, 60000}) {
+        Sender s(AF_INET6);
+        ASSERT_EQ(set(s, SO_SETGRP, members), 0);
+        expect_all_or_none(s, 10, len);
+    }
+    run("ip link del slow"); // see SlowDevice
 }
 
 // Link-local members are told apart by their interface.

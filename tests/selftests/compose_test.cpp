@@ -185,7 +185,7 @@ TEST_F(Compose, ZeroCopyNotifiesOfEachDatagram)
         expect_each(rs, data);
         expect_none(rs);
         for (uint32_t last = id + 3; id < last;) {
-            auto n = queued_error(s.fd(), 1000);
+            auto n = queued_error(s.fd(), patience);
             ASSERT_TRUE(n) << "at " << id;
             EXPECT_EQ(n->err.ee_origin, SO_EE_ORIGIN_ZEROCOPY);
             EXPECT_EQ(n->err.ee_errno, 0u);
@@ -212,7 +212,7 @@ TEST_F(Compose, TimestampsOfEachDatagram)
         if (i % 3 == 0) {
             EXPECT_EQ(s.send("x"), 1);
         }
-        auto n = queued_error(s.fd(), 1000);
+        auto n = queued_error(s.fd(), patience);
         ASSERT_TRUE(n);
         EXPECT_EQ(n->err.ee_origin, SO_EE_ORIGIN_TIMESTAMPING);
         EXPECT_EQ(n->err.ee_info, static_cast<uint32_t>(SCM_TSTAMP_SND));
@@ -319,14 +319,14 @@ TEST_F(Compose, ADatagramTooLongForOnePath)
     ASSERT_EQ(s.option(SOL_IP, IP_RECVERR, 1), 0);
     for (bool group : {false, true}) {
         EXPECT_EQ(group ? s.send(data) : s.send_to(data, addrs[0]), group ? 4000 : -EMSGSIZE);
-        auto n = queued_error(s.fd(), 1000);
+        auto n = queued_error(s.fd(), patience);
         ASSERT_TRUE(n);
         EXPECT_EQ(n->err.ee_origin, SO_EE_ORIGIN_LOCAL);
         EXPECT_EQ(n->err.ee_errno, static_cast<unsigned>(EMSGSIZE));
         EXPECT_EQ(n->err.ee_info, 1500u);
         EXPECT_EQ(n->who, address("10.9.0.2", 0));
         if (group) {
-            n = queued_error(s.fd(), 1000);
+            n = queued_error(s.fd(), patience);
             ASSERT_TRUE(n);
             EXPECT_EQ(n->err.ee_errno, static_cast<unsigned>(EMSGSIZE));
             EXPECT_EQ(n->err.ee_info, 0u);

@@ -245,7 +245,7 @@ public:
         do {
             for (auto &packet : take())
                 packets.push_back(std::move(packet));
-        } while (packets.size() < n && poll(&p, 1, 10000) == 1);
+        } while (packets.size() < n && poll(&p, 1, patience) == 1);
         return packets;
     }
     std::vector<std::string> take()
@@ -279,7 +279,7 @@ inline uint64_t monotonic()
 // until then it is charged to its socket.
 inline void hold_datagrams(const Sender &s)
 {
-    run("tc qdisc add dev lo root fq");
+    run("tc qdisc add dev lo root fq horizon 1000s");
     sock_txtime txtime{.clockid = CLOCK_MONOTONIC, .flags = 0};
     if (setsockopt(s.fd(), SOL_SOCKET, SO_TXTIME, &txtime, sizeof(txtime)) < 0)
         throw std::runtime_error("SO_TXTIME");

@@ -101,7 +101,7 @@ TEST_F(Parts, WithoutACopy)
             expect_part(data, data);
             expect_none(rs);
             for (uint32_t last = id + 2; id < last;) {
-                auto n = queued_error(s.fd(), 1000);
+                auto n = queued_error(s.fd(), patience);
                 ASSERT_TRUE(n) << "at " << id;
                 EXPECT_EQ(n->err.ee_origin, SO_EE_ORIGIN_ZEROCOPY);
                 EXPECT_EQ(n->err.ee_info, id);
@@ -128,7 +128,7 @@ TEST_F(Parts, WithTimeStamps)
             EXPECT_EQ(Message("aaabbbcccdddx", part().own(generation, 3)).send(s), 13);
             expect_part("bbbx", "dddx");
         }
-        auto n = queued_error(s.fd(), 1000);
+        auto n = queued_error(s.fd(), patience);
         ASSERT_TRUE(n);
         EXPECT_EQ(n->err.ee_origin, SO_EE_ORIGIN_TIMESTAMPING);
         EXPECT_EQ(n->err.ee_data, id);

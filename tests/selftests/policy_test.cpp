@@ -471,15 +471,16 @@ TEST_P(Policy, NetfilterRejectsAMember)
         Sender s;
         ASSERT_EQ(s.set(addresses(rs)), 0);
         EXPECT_EQ(s.send_to(data, rs[1].address()), -EPERM);
-        uint64_t icmp = s.stat().members[1].icmp;
-        EXPECT_EQ(icmp, 1u);
+        auto icmp = [&] { return s.stat().members[1].icmp; };
+        EXPECT_TRUE(eventually([&] { return icmp() == 1; }));
         EXPECT_EQ(s.send(data), length);
         expect_received(rs, {0, EPERM, 0});
+        EXPECT_TRUE(eventually([&] { return icmp() == 2; }));
         auto stat = s.stat();
         EXPECT_EQ(stat.totals.sent, 2u);
         EXPECT_EQ(stat.members[1].failed, 1u);
-        EXPECT_EQ(stat.members[1].icmp, icmp + 1);
-        EXPECT_EQ(stat.totals.icmp, icmp + 1);
+        EXPECT_EQ(stat.members[1].icmp, 2u);
+        EXPECT_EQ(stat.totals.icmp, 2u);
         EXPECT_EQ(s.error(), 0);
     });
 }

@@ -16,7 +16,8 @@ class Spread : public InNamespace, public testing::WithParamInterface<Way> {
 protected:
     Spread() : veth(ns)
     {
-        run("tc qdisc add dev near root fq");
+        // one flow: what is due together leaves in the order in which it was due
+        run("tc qdisc add dev near root fq orphan_mask 0");
         sock_txtime txtime{.clockid = CLOCK_MONOTONIC, .flags = 0};
         if (setsockopt(s.fd(), SOL_SOCKET, SO_TXTIME, &txtime, sizeof(txtime)) < 0)
             throw std::runtime_error("SO_TXTIME");
@@ -75,8 +76,18 @@ uint64_t arrival(const Receiver &r, const std::string &data)
 
 // The two clocks, one after the other, differ by less than this.
 constexpr uint64_t clocks = 2 * millisecond;
-// As long as a busy guest may take for what is due.
-constexpr uint64_t patience = 400 * millisecond;
+// What is due is there within this, if the machine does not stand still just then.
+constexpr uint64_t soon = 400 * millisecond;
+
+// Tries until it was in time: a machine that stands still at times does not do so
+// each time. Whatever else the try expects, it expects of all of them.
+template <typename Try> void expect_in_time(Try in_time)
+{
+    for (int i = 0; i < 20 && !testing::Test::HasFailure(); i++)
+        if (in_time())
+            return;
+    ADD_FAILURE() << "never in time";
+}
 
 // A slot's datagram leaves at its time and not at its member's number.
 TEST_P(Spread, EachSlotHasItsTime)
@@ -101,23 +112,26 @@ TEST_P(Spread, EachSlotHasItsTime)
         for (uint32_t i : c.skip)
             left_out.push_back(a[i]);
         uint32_t n = c.count ? c.count : 10 - c.first;
-        uint64_t before = realtime();
-        EXPECT_EQ(send(control().spread(c.spread).range(c.first, c.count).skip(left_out)), 4);
-        uint64_t after = realtime(), last = 0;
-        // nobody has waited for it
-        EXPECT_LT(after - before, c.spread / 2);
-        for (uint32_t i = 0; i < n; i++) {
-            uint32_t slot = c.first + i;
-            if (slot == 2 || std::find(c.skip.begin(), c.skip.end(), slot) != c.skip.end())
-                continue;
-            SCOPED_TRACE(slot);
-            uint64_t is = arrival(rs[slot], "data"), due = c.spread * i / n;
-            EXPECT_GE(is + clocks, before + due);
-            EXPECT_LT(is, after + due + patience);
-            EXPECT_GE(is, last);
-            last = is;
-        }
-        expect_none(rs);
+        expect_in_time([&] {
+            uint64_t before = realtime();
+            EXPECT_EQ(send(control().spread(c.spread).range(c.first, c.count).skip(left_out)), 4);
+            uint64_t after = realtime(), last = 0;
+            // nobody has waited for it
+            bool in_time = after - before < c.spread / 2;
+            for (uint32_t i = 0; i < n; i++) {
+                uint32_t slot = c.first + i;
+                if (slot == 2 || std::find(c.skip.begin(), c.skip.end(), slot) != c.skip.end())
+                    continue;
+                SCOPED_TRACE(slot);
+                uint64_t is = arrival(rs[slot], "data"), due = c.spread * i / n;
+                EXPECT_GE(is + clocks, before + due);
+                EXPECT_GE(is, last);
+                in_time = in_time && is < after + due + soon;
+                last = is;
+            }
+            expect_none(rs);
+            return in_time;
+        });
     }
 }
 
@@ -133,20 +147,22 @@ TEST_P(Spread, GoesWithEverything)
     for (size_t size : {0, 1, 300, 1400, 5000}) {
         SCOPED_TRACE(size);
         std::string shared = pattern(size);
-        uint64_t before = realtime();
-        EXPECT_EQ(send(control()
-                           .add(SOL_IP, IP_TTL, 9)
-                           .spread(400 * millisecond)
-                           .own(s.stat().totals.generation, 3)
-                           .skip({&a[1], 1})
-                           .range(0, 4),
-                       "aaabbbcccddd" + shared),
-                  4);
-        EXPECT_GE(arrival(rs[0], "aaa" + shared) + clocks, before);
-        EXPECT_GE(arrival(rs[2], "ccc" + shared) + clocks, before + 200 * millisecond);
-        EXPECT_GE(arrival(rs[3], "ddd" + shared) + clocks, before + 300 * millisecond);
-        EXPECT_LT(realtime(), before + 1200 * millisecond);
-        expect_none(rs);
+        expect_in_time([&] {
+            uint64_t before = realtime();
+            EXPECT_EQ(send(control()
+                               .add(SOL_IP, IP_TTL, 9)
+                               .spread(400 * millisecond)
+                               .own(s.stat().totals.generation, 3)
+                               .skip({&a[1], 1})
+                               .range(0, 4),
+                           "aaabbbcccddd" + shared),
+                      4);
+            EXPECT_GE(arrival(rs[0], "aaa" + shared) + clocks, before);
+            EXPECT_GE(arrival(rs[2], "ccc" + shared) + clocks, before + 200 * millisecond);
+            EXPECT_GE(arrival(rs[3], "ddd" + shared) + clocks, before + 300 * millisecond);
+            expect_none(rs);
+            return realtime() < before + 1200 * millisecond;
+        });
     }
 }
 
@@ -157,20 +173,25 @@ TEST_P(Spread, OverVeryMany)
     Capture wire("near");
     run("ip neigh add 10.1.0.3 lladdr 02:00:00:00:00:03 dev near && "
         "ip route add 10.9.0.0/16 via 10.1.0.3");
-    run("tc qdisc replace dev near root fq limit 100000 flow_limit 100000");
+    run("tc qdisc replace dev near root fq limit 100000 flow_limit 100000 horizon 1000s");
     ASSERT_EQ(s.option(SOL_SOCKET, SO_SNDBUFFORCE, 64 << 20), 0);
     ASSERT_EQ(s.set(many(0x0a090000, slots)), 0);
+    // longer than they take that are not spread, on this machine
     uint64_t start = monotonic();
-    EXPECT_EQ(send(control().spread(1500 * millisecond)), 4);
-    EXPECT_EQ(s.stat().totals.sent, slots);
-    // half of it in half the time, but for what a busy guest takes
-    while (monotonic() < start + 300 * millisecond)
+    EXPECT_EQ(send(control()), 4);
+    EXPECT_EQ(wire.wait(slots).size(), slots);
+    const uint64_t spread = 1500 * millisecond + 2 * (monotonic() - start);
+    start = monotonic();
+    EXPECT_EQ(send(control().spread(spread)), 4);
+    EXPECT_EQ(s.stat().totals.sent, 2 * slots);
+    // at any time no more than are due by then
+    std::vector<std::string> packets;
+    while (packets.size() < slots && monotonic() < start + spread + 20000 * millisecond) {
+        for (auto &packet : wire.take())
+            packets.push_back(std::move(packet));
+        ASSERT_LE(packets.size(), slots * (monotonic() - start) / spread + 1);
         sched_yield();
-    auto packets = wire.take();
-    EXPECT_LT(packets.size(), slots / 2);
-    auto rest = wire.wait(slots - packets.size());
-    EXPECT_GE(monotonic(), start + 1498 * millisecond);
-    packets.insert(packets.end(), rest.begin(), rest.end());
+    }
     ASSERT_EQ(packets.size(), slots);
     // in order, but for neighbours that a coarse timer lets go together
     std::set<uint32_t> all;
@@ -191,19 +212,20 @@ TEST_P(Spread, NoneIsNone)
     want_arrivals(rs);
     auto a = addresses(rs);
     ASSERT_EQ(s.set(a), 0);
+    auto all_soon = [&](uint32_t first, const Control &c) {
+        uint64_t before = realtime(), last = 0;
+        EXPECT_EQ(send(c), 4);
+        for (uint32_t i = first; i < rs.size(); i++)
+            last = std::max(last, arrival(rs[i], "data"));
+        return last < before + soon;
+    };
+    expect_in_time([&] { return all_soon(0, control().spread(0)); });
     uint64_t before = realtime();
-    EXPECT_EQ(send(control().spread(0)), 4);
-    for (auto &r : rs)
-        EXPECT_LT(arrival(r, "data"), before + patience);
-    before = realtime();
     uint64_t departure = monotonic() + 300 * millisecond;
     EXPECT_EQ(send(control().spread(0).add(SOL_SOCKET, SCM_TXTIME, departure)), 4);
     for (auto &r : rs)
         EXPECT_GE(arrival(r, "data") + clocks, before + 300 * millisecond);
-    before = realtime();
-    EXPECT_EQ(send(control().range(1, 0)), 4);
-    for (size_t i : {1, 2})
-        EXPECT_LT(arrival(rs[i], "data"), before + patience);
+    expect_in_time([&] { return all_soon(1, control().range(1, 0)); });
     expect_none(rs);
 }
 
@@ -212,7 +234,10 @@ TEST_P(Spread, AnHourIsTheLongest)
 {
     auto rs = veth.receivers(2);
     ASSERT_EQ(s.set(addresses(rs)), 0);
+    uint64_t before = monotonic();
     EXPECT_EQ(send(control().spread(UDP_GROUP_MAX_SPREAD)), 4);
+    // nobody has waited for it, however slow the machine is
+    EXPECT_LT(monotonic(), before + 60000 * millisecond);
     EXPECT_EQ(rs[0].next(), "data");
     EXPECT_TRUE(rs[1].empty());
     // fq: beyond its horizon of ten seconds

@@ -23,6 +23,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -32,6 +33,7 @@
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -46,6 +48,30 @@ namespace selftest {
 
 // A system call's outcome as one number to compare: 0 or more, or -errno.
 template <typename T> long result(T ret) { return ret < 0 ? -errno : static_cast<long>(ret); }
+
+// How many milliseconds a test waits for what must come. An emulated machine may
+// be slow, and stand still at times: nothing but a failure takes that long.
+constexpr int patience = 20000;
+
+// Waits until something is the case.
+template <typename Condition> bool eventually(Condition is)
+{
+    using namespace std::chrono;
+    const auto end = steady_clock::now() + milliseconds(patience);
+    while (!is()) {
+        if (steady_clock::now() > end)
+            return is();
+        std::this_thread::sleep_for(milliseconds(1));
+    }
+    return true;
+}
+
+// Has what is received be waited for, but not forever.
+inline bool set_patience(int fd)
+{
+    timeval timeout{.tv_sec = patience / 1000, .tv_usec = 0};
+    return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) == 0;
+}
 
 // Runs a command line; the test is over if it fails.
 inline void run(const std::string &command)
@@ -118,10 +144,9 @@ public:
         : fd_(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)), addr_(selftest::address(ip, port))
     {
         socklen_t len = sizeof(addr_);
-        timeval timeout{.tv_sec = 5, .tv_usec = 0};
         if (bind(fd_.get(), reinterpret_cast<sockaddr *>(&addr_), len) < 0 ||
             getsockname(fd_.get(), reinterpret_cast<sockaddr *>(&addr_), &len) < 0 ||
-            setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0)
+            !set_patience(fd_.get()))
             throw std::runtime_error("receiver");
     }
     int fd() const { return fd_.get(); }
@@ -295,10 +320,10 @@ struct QueuedError {
 };
 
 // The next entry of the error queue, for which it waits so many milliseconds.
-inline std::optional<QueuedError> queued_error(int fd, int patience = 0)
+inline std::optional<QueuedError> queued_error(int fd, int milliseconds = 0)
 {
     pollfd p{.fd = fd, .events = 0, .revents = 0};
-    if (poll(&p, 1, patience) != 1)
+    if (poll(&p, 1, milliseconds) != 1)
         return std::nullopt;
     QueuedError e{};
     alignas(cmsghdr) char control[1024];
@@ -336,6 +361,15 @@ inline std::vector<std::pair<std::string, long>> snmp(std::string_view protocol)
             row.emplace_back(name, value);
     }
     return row;
+}
+
+// ICMP errors that have come back to this namespace.
+inline long unreachables()
+{
+    for (const auto &[column, value] : snmp("Icmp"))
+        if (column == "InDestUnreachs")
+            return value;
+    return -1;
 }
 
 // An offload of a device, by its ETHTOOL_S* number.

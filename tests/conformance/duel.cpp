@@ -7,9 +7,6 @@ namespace conformance {
 
 namespace {
 
-// What the kernel counts after the sender is done, it counts soon.
-constexpr int patience = 500; // milliseconds
-
 long transmit(const Sender &s, const Shot &shot, const sockaddr_in *dest)
 {
     std::string data = shot.data;
@@ -219,13 +216,13 @@ Duel::Seen Duel::run(World &world, const Outcome &outcome, const std::function<v
 void Duel::expect_same_counters() const
 {
     Counters one, group;
-    for (int waited = 0; waited < patience; waited += 20) {
-        one = growth(before_one_, counters_of(mirror_.one));
-        group = growth(before_group_, counters_of(mirror_.group));
-        if (one == group)
-            return;
-        usleep(20000);
-    }
+    // what the kernel counts after the sender is done, it counts soon
+    if (eventually([&] {
+            one = growth(before_one_, counters_of(mirror_.one));
+            group = growth(before_group_, counters_of(mirror_.group));
+            return one == group;
+        }))
+        return;
     Counters names = one;
     names.insert(group.begin(), group.end());
     for (const auto &[name, value] : names)

@@ -173,17 +173,15 @@ void Mirror::scatter_gather(const std::string &device, bool on)
     offload(device, ETHTOOL_SSG, on);
 }
 
-// Where a carrier comes, the device and its queue follow in their own time.
-void Mirror::await_up(const std::string &device)
+// Where a carrier comes or goes, the device and its queue follow in their own time.
+void Mirror::await(const std::string &device, bool up)
 {
     each([&](World &w) {
-        for (int i = 0; i < 100; i++) {
-            if (output_of(*w.sender, "ip link show " + device).find("state UP") !=
-                std::string::npos)
-                return;
-            usleep(50000);
-        }
-        throw std::runtime_error(device + " stays down");
+        if (!eventually([&] {
+                auto state = output_of(*w.sender, "ip link show " + device);
+                return (state.find("state UP") != std::string::npos) == up;
+            }))
+            throw std::runtime_error(device + (up ? " stays down" : " stays up"));
     });
 }
 

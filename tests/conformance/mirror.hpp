@@ -65,7 +65,8 @@ public:
     void offload(const std::string &device, uint32_t what, bool on);
     void checksum(const std::string &device, bool on);
     void scatter_gather(const std::string &device, bool on);
-    void await_up(const std::string &device);
+    void await_up(const std::string &device) { await(device, true); }
+    void await_down(const std::string &device) { await(device, false); }
     // Captures one more device, of the peer's or of the sender's.
     void tap(const std::string &device, bool at_peer = true);
     // Somebody listens there in the senders' namespaces: no ICMP comes back.
@@ -74,6 +75,7 @@ public:
     bool first(const std::string &what) { return prepared_.insert(what).second; }
 
 private:
+    void await(const std::string &device, bool up);
     std::vector<Fd> listeners_;
     std::set<std::string> prepared_;
 };

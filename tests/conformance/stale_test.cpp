@@ -198,12 +198,12 @@ void send_fragmentation_needed(const World &w, const sockaddr_in &to, uint16_t m
 // Waits until the sender knows of it.
 void await_path_mtu(const World &w, const std::string &member)
 {
-    for (int i = 0; i < 100; i++) {
-        if (output_of(*w.sender, "ip route get " + member).find("mtu 576") != std::string::npos)
-            return;
-        usleep(20000);
-    }
-    FAIL() << "the path's MTU is not known: " << output_of(*w.sender, "ip route get " + member);
+    std::string route;
+    EXPECT_TRUE(eventually([&] {
+        route = output_of(*w.sender, "ip route get " + member);
+        return route.find("mtu 576") != std::string::npos;
+    })) << "the path's MTU is not known: "
+        << route;
 }
 
 TEST_F(Stale, PathMtuByIcmp)
@@ -251,7 +251,7 @@ TEST(StaleAlone, DeviceAddressAndNamespace)
     {
         SCOPED_TRACE("the peer is down");
         mirror.peer_ip("link set far down");
-        usleep(100000);
+        mirror.await_down("near");
         mirror.peer_ip("link set far up");
         mirror.await_up("near");
         expect(duel, duel.all_fast());

@@ -41,7 +41,6 @@ Tap::Tap(const std::string &device, bool outgoing)
 
 std::vector<Frame> Tap::take(size_t wanted)
 {
-    constexpr int patience = 2000; // milliseconds
     static std::string buf(70000, '\0');
     std::vector<Frame> frames;
     for (;;) {
@@ -58,7 +57,7 @@ std::vector<Frame> Tap::take(size_t wanted)
         ssize_t n = recvmsg(fd_.get(), &msg, MSG_DONTWAIT);
         if (n < 0 && errno == EAGAIN) {
             pollfd p{.fd = fd_.get(), .events = POLLIN, .revents = 0};
-            if (frames.size() >= wanted || poll(&p, 1, patience) != 1)
+            if (frames.size() >= wanted || poll(&p, 1, selftest::patience) != 1)
                 return frames;
             continue;
         }

@@ -50,6 +50,29 @@ void udp_group_fast_exit(void)
 		kfree(per_cpu(udp_group_spare, cpu));
 }
 
+/* Has something come that sendto() would ask for each datagram? It is asked for
+ * each batch: sends can last.
+ */
+static bool udp_group_must_ask(const struct udp_group_fast *f)
+{
+	const struct sock *sk = f->s->sk;
+
+#ifdef CONFIG_XFRM
+	/* Not all changes of policies make routes invalid */
+	if (rcu_access_pointer(sk->sk_policy[XFRM_POLICY_OUT]) ||
+	    READ_ONCE(sock_net(sk)->xfrm.policy_count[XFRM_POLICY_OUT]))
+		return true;
+#endif
+	/* See udp_group_ip4_begin() */
+	if ((f->has_ip4 && cgroup_bpf_enabled(CGROUP_UDP4_SENDMSG)) ||
+	    (f->has_ip6 && cgroup_bpf_enabled(CGROUP_UDP6_SENDMSG)))
+		return true;
+	/* connect() to AF_UNSPEC has given the port up, and it may be another
+	 * socket's by now
+	 */
+	return unlikely(READ_ONCE(inet_sk(sk)->inet_sport) != f->sport);
+}
+
 /* Can datagrams of this message be built here at all? */
 static bool udp_group_is_plain(const struct udp_group_send *s,
 			       const struct ipcm_cookie *ipc)
@@ -185,11 +208,12 @@ struct udp_group_fast *udp_group_fast_begin(struct udp_group_send *s,
 	f->prefixes = NULL;
 	f->payload.nr_frags = 0;
 	f->family = AF_UNSPEC;
+	f->sport = inet_sk(s->sk)->inet_sport;
 	f->headers = is_ip6 ? UDP_GROUP_HEADERS6 : UDP_GROUP_HEADERS;
 	f->is_timed = s->depart || ipc->sockc.transmit_time;
 	f->has_ip4 = udp_group_ip4_begin(f);
 	f->has_ip6 = is_ip6 && udp_group_ip6_begin(f);
-	if (!f->has_ip4 && !f->has_ip6)
+	if ((!f->has_ip4 && !f->has_ip6) || udp_group_must_ask(f))
 		goto end_fast;
 	if (!udp_group_refill(f, s->end - s->first, s->sk->sk_allocation))
 		goto end_fast;
@@ -218,6 +242,10 @@ static noinline bool udp_group_find_way(struct udp_group_fast *f,
 {
 	struct udp_group_path *path;
 	bool fits;
+
+	/* There is no flow to look up routes for */
+	if (!(udp_group_addr_is_ip4(&m->addr) ? f->has_ip4 : f->has_ip6))
+		return false;
 
 	udp_group_path_put(f->other);
 	f->other = f->path;
@@ -300,29 +328,28 @@ static u32 udp_group_collect(struct udp_group_fast *f, u32 slot, u32 max)
 		if (unlikely(f->prefixes) && !udp_group_take_prefix(f, slot, n))
 			break;
 		err = udp_group_ask_security(s, m);
-		if (unlikely(err))
+		if (unlikely(err)) {
 			udp_group_count(s, m, err);
-		else
-			f->members[n++] = m;
+			max--;	/* it is not for nothing */
+			continue;
+		}
+		f->members[n++] = m;
 	}
 	f->n = n;
 	return slot;
 }
 
 /* What the IP and UDP layers count for a datagram that was not sent. */
-static void udp_group_count_failure(const struct net *net, bool is_ip4,
-				    bool is_drop)
+static void udp_group_count_failure(struct net *net,
+				    const struct udp_group_member *m,
+				    bool is_ip4, bool is_drop)
 {
-#if IS_ENABLED(CONFIG_IPV6)
 	if (!is_ip4) {
-		SNMP_ADD_STATS(net->mib.udp_stats_in6, UDP_MIB_SNDBUFERRORS,
-			       is_drop);
-		SNMP_INC_STATS(net->mib.ipv6_statistics,
-			       IPSTATS_MIB_OUTDISCARDS);
+		udp_group_ip6_count_failure(net, m, is_drop);
 		return;
 	}
-#endif
-	SNMP_ADD_STATS(net->mib.udp_statistics, UDP_MIB_SNDBUFERRORS, is_drop);
+	if (is_drop)
+		SNMP_INC_STATS(net->mib.udp_statistics, UDP_MIB_SNDBUFERRORS);
 	SNMP_INC_STATS(net->mib.ip_statistics, IPSTATS_MIB_OUTDISCARDS);
 }
 
@@ -363,7 +390,7 @@ static void udp_group_count_batch(struct udp_group_fast *f)
 			sent6 += !is_ip4;
 			continue;
 		}
-		udp_group_count_failure(net, is_ip4, err == -ENOBUFS);
+		udp_group_count_failure(net, m, is_ip4, err == -ENOBUFS);
 		udp_group_count(f->s, m, err);
 	}
 	f->s->fast += n - left;
@@ -387,6 +414,8 @@ u32 udp_group_fast_send(struct udp_group_fast *f, u32 slot)
 	struct udp_group_member *m = udp_group_member_at(s->v, slot);
 	u32 room = min(UDP_GROUP_BATCH, s->end - slot);
 
+	if (udp_group_must_ask(f))
+		return slot;
 	/* A path is checked once in a batch */
 	udp_group_forget_ways(f);
 	/* Nothing is charged for a batch that does not begin */

@@ -71,6 +71,7 @@ struct udp_group_way {
  * @has_ip6: the same for IPv6
  * @flows: what routes are looked up for, and the numbers of that
  * @family: what the headers in @payload are for, AF_UNSPEC if for nothing yet
+ * @sport: source port
  * @autolabel: IPv6 flow labels are made by the kernel
  * @ignore_df6: as @ignore_df, for IPv6
  * @ident: what is added to a member's IP identifier
@@ -106,6 +107,7 @@ struct udp_group_fast {
 	bool				has_ip6;
 	struct udp_group_flows		flows;
 	sa_family_t			family;
+	__be16				sport;
 	bool				autolabel;
 	bool				ignore_df6;
 	u16				ident;
@@ -171,6 +173,9 @@ void udp_group_ip6_way_init(struct udp_group_fast *f,
 int udp_group_ip6_xmit(struct udp_group_fast *f,
 		       const struct udp_group_way *way, u32 i,
 		       struct sk_buff *skb);
+void udp_group_ip6_count_failure(struct net *net,
+				 const struct udp_group_member *m,
+				 bool is_drop);
 #else
 static inline bool udp_group_ip6_begin(struct udp_group_fast *f)
 {
@@ -193,6 +198,12 @@ static inline int udp_group_ip6_xmit(struct udp_group_fast *f,
 				     struct sk_buff *skb)
 {
 	return UDP_GROUP_LEFT;
+}
+
+static inline void
+udp_group_ip6_count_failure(struct net *net, const struct udp_group_member *m,
+			    bool is_drop)
+{
 }
 #endif
 

@@ -377,11 +377,17 @@ static void fast_identifiers_are_successive(struct kunit *test)
 	}
 }
 
+static void fast_wakes(struct sock *sk)
+{
+	sk->sk_user_data = sk;
+}
+
 /* What is charged at once is given back datagram by datagram. */
 static void fast_charges_the_socket(struct kunit *test)
 {
 	struct fast_ctx *ctx = test->priv;
 	struct sock *sk = ctx->tx->sk;
+	void (*write_space)(struct sock *sk) = sk->sk_write_space;
 	int used = sk_wmem_alloc_get(sk);
 
 	KUNIT_EXPECT_EQ(test, 0, used);
@@ -393,8 +399,16 @@ static void fast_charges_the_socket(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 6000, sk_wmem_alloc_get(sk));
 	KUNIT_EXPECT_EQ(test, 0, udp_group_reserve(sk, 64, 1000));
 	KUNIT_EXPECT_EQ(test, 6000, sk_wmem_alloc_get(sk));
+	/* Who waits for room hears of what was not needed, and of nothing else */
+	sk->sk_user_data = NULL;
+	sk->sk_write_space = fast_wakes;
+	udp_group_unreserve(sk, 0, 1000);
+	KUNIT_EXPECT_NULL(test, sk->sk_user_data);
 	udp_group_unreserve(sk, 6, 1000);
+	KUNIT_EXPECT_PTR_EQ(test, sk->sk_user_data, (void *)sk);
 	KUNIT_EXPECT_EQ(test, 0, sk_wmem_alloc_get(sk));
+	sk->sk_write_space = write_space;
+	sk->sk_user_data = NULL;
 }
 
 static struct kunit_case udp_group_fast_cases[] = {

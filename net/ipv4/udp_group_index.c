@@ -125,7 +125,7 @@ struct udp_group_index *udp_group_index_alloc(void)
 	return index;
 }
 
-/* The members go by another way: see udp_group_version_put(). */
+/* The members go by another way: see udp_group_version_release(). */
 void udp_group_index_free(struct udp_group_index *index)
 {
 	int i;

@@ -31,7 +31,9 @@ static int udp_group_ip6_check_label(struct sock *sk, const struct flowi6 *fl6)
 int udp_group_ip6_check_cmsg(struct sock *sk, struct msghdr *msg)
 {
 	struct ipv6_txoptions opt = { .tot_len = sizeof(opt) };
-	struct flowi6 fl6 = {};
+	struct flowi6 fl6 = {
+		.flowi6_oif = READ_ONCE(sk->sk_bound_dev_if),
+	};
 	struct ipcm6_cookie ipc6;
 	int err;
 
@@ -102,7 +104,9 @@ bool udp_group_ip6_begin(struct udp_group_fast *f)
 	security_sk_classify_flow(sk, flowi6_to_flowi_common(fl6));
 	udp_group_flow_get6(f->s->gs, &f->flows);
 
-	f->autolabel = ip6_autoflowlabel(sock_net(sk), sk);
+	f->autolabel = ip6_autoflowlabel(sock_net(sk), sk) ||
+		       READ_ONCE(sock_net(sk)->ipv6.sysctl.auto_flowlabels) ==
+		       IP6_AUTO_FLOW_LABEL_FORCED;
 	f->ignore_df6 = ip6_sk_ignore_df(sk);
 	return true;
 }
@@ -165,6 +169,7 @@ bool udp_group_ip6_fits(const struct udp_group_fast *f,
 	      READ_ONCE(READ_ONCE(dst->dev)->mtu) : dst_mtu(dst);
 	if (frag_size && frag_size < mtu)
 		mtu = frag_size;
+	mtu = min(mtu, IP6_MAX_MTU);
 	return f->has_ip6 && UDP_GROUP_HEADERS6 + f->s->len <= mtu;
 }
 
@@ -234,7 +239,7 @@ static void udp_group_ip6_build(struct udp_group_fast *f,
 	const struct in6_addr *daddr = &m->addr.in6.sin6_addr;
 	struct net *net = sock_net(f->s->sk);
 	struct udp_group_headers6 *h;
-	__be32 label;
+	__be32 label = 0;
 
 	skb_reserve(skb, way->hh_len);
 	skb_reset_network_header(skb);
@@ -245,9 +250,11 @@ static void udp_group_ip6_build(struct udp_group_fast *f,
 	skb->ignore_df = f->ignore_df6;
 
 	/* The label is made of the hash of the flow, which is known */
-	if (f->autolabel && !skb->hash)
-		__skb_set_sw_hash(skb, READ_ONCE(m->hash), true);
-	label = ip6_make_flowlabel(net, skb, 0, f->autolabel, NULL);
+	if (f->autolabel) {
+		if (!skb->hash)
+			__skb_set_sw_hash(skb, READ_ONCE(m->hash), true);
+		label = ip6_make_flowlabel(net, skb, 0, true, NULL);
+	}
 	ip6_flow_hdr(&h->ip, f->ipc6.tclass, label);
 	h->ip.daddr = *daddr;
 	h->udp.dest = m->addr.in6.sin6_port;
@@ -310,4 +317,22 @@ int udp_group_ip6_xmit(struct udp_group_fast *f,
 	if (likely(way->is_direct))
 		return udp_group_ip6_output(way, sock_net(sk), idev, skb);
 	return ip6_local_out(sock_net(sk), sk, skb);
+}
+
+/* What the IP and UDP layers count for a datagram that was not sent. */
+void udp_group_ip6_count_failure(struct net *net,
+				 const struct udp_group_member *m,
+				 bool is_drop)
+{
+	const struct udp_group_path *path;
+	struct inet6_dev *idev = NULL;
+
+	if (is_drop)
+		SNMP_INC_STATS(net->mib.udp_stats_in6, UDP_MIB_SNDBUFERRORS);
+	rcu_read_lock();
+	path = rcu_dereference(m->path);
+	if (path && path->dst)
+		idev = ip6_dst_idev(path->dst);
+	IP6_INC_STATS(net, idev, IPSTATS_MIB_OUTDISCARDS);
+	rcu_read_unlock();
 }

@@ -129,7 +129,11 @@ void udp_group_path_free(struct udp_group_path *path)
 /* Can datagrams be built for it as the fast path does? */
 static bool udp_group_route_is_plain(const struct rtable *rt)
 {
+	/* A route that is made anew for each lookup, as to addresses of the
+	 * host's own on other devices than lo, would be one for each member.
+	 */
 	return rt->dst.output == ip_output && !dst_xfrm(&rt->dst) &&
+	       list_empty(&rt->dst.rt_uncached) &&
 	       !rt->dst.header_len && !rt->dst.lwtstate &&
 	       !(rt->rt_flags & (RTCF_BROADCAST | RTCF_MULTICAST));
 }

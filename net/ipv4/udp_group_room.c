@@ -75,9 +75,11 @@ static u32 udp_group_room_for(int sndbuf, int used, u32 n, u32 truesize)
 
 void udp_group_unreserve(struct sock *sk, u32 n, u32 truesize)
 {
-	if (n)
-		WARN_ON(refcount_sub_and_test(n * truesize,
-					      &sk->sk_wmem_alloc));
+	if (!n)
+		return;
+	WARN_ON(refcount_sub_and_test(n * truesize, &sk->sk_wmem_alloc));
+	/* Others may have gone to sleep for it, and no datagram wakes them */
+	sk->sk_write_space(sk);
 }
 
 /* Others were charged at the same time: what is too much now is given back. */

@@ -71,9 +71,9 @@ static int udp_group_begin(struct udp_group_send *s)
 		s->end = s->v->slots;
 		s->members = s->v->members;
 		err = unlikely(s->cmsg) ? udp_group_cmsg_apply(s) : 0;
-	} while (err == -EAGAIN);
+	} while (err == -EAGAIN && !fatal_signal_pending(current));
 	if (err)
-		return err;
+		return err == -EAGAIN ? -EINTR : err;
 
 	/* It fails the send if there are no others */
 	if (unlikely(s->err4) && s->v->ip4 == s->v->members)
@@ -121,16 +121,21 @@ static int udp_group_compose(struct udp_group_send *s, u32 slot)
 {
 	size_t shared_len = s->len - s->private_len;
 	struct iov_iter from;
+	void *scratch;
 
 	if (!s->scratch) {
-		s->scratch = kvmalloc(s->len, GFP_KERNEL_ACCOUNT);
-		if (!s->scratch)
+		scratch = kvmalloc(s->len, GFP_KERNEL_ACCOUNT);
+		if (!scratch)
 			return -ENOBUFS;
 		from = s->data;
 		iov_iter_advance(&from, iov_iter_count(&from) - shared_len);
-		if (!copy_from_iter_full(s->scratch + s->private_len,
-					 shared_len, &from))
+		if (!copy_from_iter_full(scratch + s->private_len,
+					 shared_len, &from)) {
+			kvfree(scratch);
 			return -EFAULT;
+		}
+		/* Others rely on it: pages may come and go */
+		s->scratch = scratch;
 	}
 
 	from = s->data;

@@ -161,10 +161,15 @@ static bool udp_group_way_init(struct udp_group_fast *f,
 	     !udp_group_fits(f, path)))
 		return false;
 
-	way->path = path;
 	way->dst = path->dst;
 	way->dev = READ_ONCE(way->dst->dev);
 	way->hh_len = LL_RESERVED_SPACE(way->dev);
+	/* A tunnel may have come to need more since udp_group_fits(), and what
+	 * is put into the head from here on is not checked.
+	 */
+	if (unlikely(way->hh_len > f->headroom))
+		return false;
+	way->path = path;
 	if (likely(path->way.family == AF_INET))
 		udp_group_ip4_way_init(f, way);
 	else

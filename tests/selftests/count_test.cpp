@@ -91,8 +91,8 @@ TEST_P(Count, SlotsAndNotBytes)
 
 TEST_P(Count, GoesOnWhereThereWasNoRoom)
 {
-    constexpr uint32_t slots = 200;
-    slower(6);
+    constexpr uint32_t slots = 100;
+    slower(20);
     Capture wire("slow");
     auto a = many(0x0a090002, slots);
     Sender s;
@@ -120,8 +120,8 @@ TEST_P(Count, GoesOnWhereThereWasNoRoom)
         }
         expect_once(wire.wait(slots), a);
     }
-    EXPECT_GT(sends, 8u);
-    EXPECT_GT(full, 4u);
+    EXPECT_GT(sends, 3u);
+    EXPECT_GT(full, 1u);
     auto stat = s.stat();
     EXPECT_EQ(stat.totals.sends, sends);
     EXPECT_EQ(stat.totals.sent, uint64_t{2} * slots);

@@ -161,15 +161,17 @@ static noinline int udp_group_wait(struct sock *sk, long timeo,
 static bool udp_group_error_is_queued(struct sock *sk)
 {
 	struct sk_buff_head *q = &sk->sk_error_queue;
+	u8 origin = SO_EE_ORIGIN_NONE;
 	struct sk_buff *skb;
 	unsigned long flags;
-	bool ret;
 
 	spin_lock_irqsave(&q->lock, flags);
 	skb = skb_peek(q);
-	ret = skb && SKB_EXT_ERR(skb)->ee.ee_origin == SO_EE_ORIGIN_ICMP;
+	if (skb)
+		origin = SKB_EXT_ERR(skb)->ee.ee_origin;
 	spin_unlock_irqrestore(&q->lock, flags);
-	return ret;
+	/* See is_icmp_err_skb() */
+	return origin == SO_EE_ORIGIN_ICMP || origin == SO_EE_ORIGIN_ICMP6;
 }
 
 /* What is wrong with the socket is no member's fault, and ends the send. */

@@ -244,6 +244,30 @@ TEST_F(Ip6, DeadMembers)
     EXPECT_EQ(who.sin6_port, dead.address().sin6_port);
 }
 
+// Whoever reads one of several errors from the queue must not fail the next send
+// by what is left in it.
+TEST_F(Ip6, ReadingTheErrorQueueFailsNobody)
+{
+    Receiver6 alive(ip6("::1", 0));
+    Packed members;
+    for (int i = 0; i < 3; i++)
+        members.add(Receiver6(ip6("::1", 0)).address()); // nobody is there any more
+    members.add(alive.address());
+    Sender s(AF_INET6);
+    ASSERT_EQ(s.option(IPPROTO_IPV6, IPV6_RECVERR, 1), 0);
+    ASSERT_EQ(set(s, SO_SETGRP, members), 0);
+    int read = 0;
+    for (int sends = 1; sends <= 5; sends++) {
+        EXPECT_EQ(s.send("x"), 1);
+        EXPECT_EQ(alive.next(), "x");
+        read += queued_error(s.fd(), patience).has_value();
+    }
+    EXPECT_EQ(read, 5);
+    auto totals = s.stat().totals;
+    EXPECT_EQ(totals.failed, 0u);
+    EXPECT_EQ(totals.sent, 20u);
+}
+
 // The security module is asked about each member, with the whole of its address.
 TEST_F(Ip6, SecurityModule)
 {

@@ -244,18 +244,22 @@ TEST(Change, AnyOrderOfJoinsAndLeaves)
 TEST(Change, CostDoesNotGrowWithTheGroup)
 {
     auto a = many(60001);
+    // The middle one of many, which is not about what else the machine does
     auto time = [&](size_t members) {
         Sender s;
         EXPECT_EQ(s.set(std::span(a).first(members)), 0);
-        const auto begin = std::chrono::steady_clock::now();
-        for (int i = 0; i < 1000; i++) {
+        std::vector<double> times(1000);
+        for (auto &t : times) {
+            const auto begin = std::chrono::steady_clock::now();
             EXPECT_EQ(s.add(a.back()), 0);
             EXPECT_EQ(s.del(a.back()), 0);
+            t = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
         }
-        return std::chrono::steady_clock::now() - begin;
+        std::nth_element(times.begin(), times.begin() + 500, times.end());
+        return times[500];
     };
-    const auto small = time(100);
-    EXPECT_LT(time(60000), 10 * small + std::chrono::milliseconds(100));
+    const double small = time(100);
+    EXPECT_LT(time(60000), 10 * small);
 }
 
 } // namespace

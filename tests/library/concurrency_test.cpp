@@ -164,6 +164,7 @@ TEST_F(Concurrency, DeadPeerAmongSeveralSenders)
     addrs.insert(addrs.begin() + 3, dead_addresses(1)[0]);
     ASSERT_EQ(sender_.set(addrs), 0);
     in_threads([this](int thread) { send_some(thread, 0, sends); });
+    EXPECT_TRUE(sender_.await_icmp(uint64_t{senders} * sends));
     auto stat = sender_.stat();
     EXPECT_EQ(stat.totals.failed, 0U);
     EXPECT_EQ(stat.totals.sent, uint64_t{senders} * sends * addrs.size());

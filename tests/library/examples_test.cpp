@@ -65,7 +65,7 @@ public:
         std::string line;
         char c = 0;
         pollfd readable{.fd = output_, .events = POLLIN, .revents = 0};
-        while (poll(&readable, 1, 20000) == 1 && read(output_, &c, 1) == 1 && c != '\n')
+        while (poll(&readable, 1, patience) == 1 && read(output_, &c, 1) == 1 && c != '\n')
             line += c;
         return line;
     }

@@ -17,10 +17,8 @@ class Receiver6 {
 public:
     Receiver6() : socket_(ip::v6)
     {
-        timeval timeout{.tv_sec = 5, .tv_usec = 0};
         socket_.bind(ipv6("::1", 0));
-        if (setsockopt(socket_.fd(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0)
-            throw std::runtime_error("SO_RCVTIMEO");
+        set_patience(socket_.fd());
     }
     address addr() const { return socket_.local_address(); }
     std::string next(int flags = 0) const
@@ -138,6 +136,7 @@ TEST(IPv6, DeadPeersAreAttributed)
         EXPECT_EQ(six.next(), std::to_string(i));
         EXPECT_EQ(four.next(), std::to_string(i));
     }
+    EXPECT_TRUE(s.await_icmp(15));
     auto stat = s.stat();
     EXPECT_EQ(stat.totals.sent, 25U);
     EXPECT_EQ(stat.totals.failed, 0U);

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -20,6 +21,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -31,6 +33,23 @@ inline bool operator==(const sockaddr_in &a, const sockaddr_in &b)
 }
 
 namespace library_test {
+
+// How many milliseconds a test waits for what must come. A machine may be slow, and
+// have other things to do: nothing but a failure takes that long.
+constexpr int patience = 20000;
+
+// Waits until something is the case.
+template <typename Condition> bool eventually(Condition is)
+{
+    using namespace std::chrono;
+    const auto end = steady_clock::now() + milliseconds(patience);
+    while (!is()) {
+        if (steady_clock::now() > end)
+            return is();
+        std::this_thread::sleep_for(milliseconds(1));
+    }
+    return true;
+}
 
 // The backend that all tests run on, as GROUPCAST_BACKEND asks.
 inline std::string_view wanted_backend()
@@ -57,16 +76,22 @@ inline int get_option(int fd, int level, int name)
     return value;
 }
 
+// Has what is received be waited for, but not forever.
+inline void set_patience(int fd)
+{
+    timeval timeout{};
+    timeout.tv_sec = patience / 1000;
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0)
+        throw std::runtime_error("SO_RCVTIMEO");
+}
+
 class Receiver {
 public:
     explicit Receiver(std::string_view ip = "127.0.0.1")
     {
-        timeval timeout{};
-        timeout.tv_sec = 5;
         socket_.bind(groupcast::ipv4(ip, 0));
         address_ = socket_.local_address().in();
-        if (setsockopt(fd(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0)
-            throw std::runtime_error("SO_RCVTIMEO");
+        set_patience(fd());
     }
     int fd() const { return socket_.fd(); }
     const sockaddr_in &address() const { return address_; }
@@ -174,6 +199,11 @@ public:
     groupcast::statistics stat() const { return group_.stat(); }
     udp_grpstat totals() const { return group_.totals(); }
     uint64_t generation() const { return totals().generation; }
+    // Waits for that many ICMP errors: those of the last send may still be on their way.
+    bool await_icmp(uint64_t n) const
+    {
+        return eventually([&] { return totals().icmp >= n; });
+    }
 
     // Who is in which slot.
     std::vector<std::pair<uint32_t, groupcast::address>> slots() const

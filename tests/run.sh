@@ -73,11 +73,11 @@ oot=$("$REPO/kernel/scripts/module.sh" "$obj" | tail -n 1)
 "$REPO/tests/qemu/initramfs.sh" "$out/kunit.gz" "$obj" "$REPO/tests/qemu/guest-kunit.sh" \
 	"$oot=/udp_group.ko" "$out/programs/paper=/bin/paper"
 APPEND=kunit.enable=1 \
-	"$REPO/tests/qemu/boot.sh" "$bzimage" "$out/kunit.gz" "$out/kunit" 300 -smp 2 || rc=1
+	"$REPO/tests/qemu/boot.sh" "$bzimage" "$out/kunit.gz" "$out/kunit" 900 -smp 2 || rc=1
 
 "$REPO/tests/qemu/initramfs.sh" "$out/guest.gz" "$obj" \
 	"$REPO/tests/qemu/guest-test.sh" "${programs[@]}"
-"$REPO/tests/qemu/boot.sh" "$bzimage" "$out/guest.gz" "$out/guest" 2400 -smp 2 || rc=1
+"$REPO/tests/qemu/boot.sh" "$bzimage" "$out/guest.gz" "$out/guest" 3300 -smp 2 || rc=1
 
 "$REPO/tests/qemu/verdict.py" "$TREE" "$expected" \
 	"$out/host" "$out/kunit/results" "$out/guest/results" || rc=1

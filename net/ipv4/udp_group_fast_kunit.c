@@ -202,7 +202,7 @@ static int fast_send(struct fast_ctx *ctx, size_t len,
 static struct sk_buff *fast_next(struct kunit *test)
 {
 	struct fast_ctx *ctx = test->priv;
-	unsigned long end = jiffies + 2 * HZ;
+	unsigned long end = jiffies + 20 * HZ;
 	struct sk_buff *skb;
 
 	do {

@@ -75,7 +75,7 @@ static void bind_receiver(struct kunit *test, struct socket *sock,
 	struct sockaddr_in any = MEMBER(INADDR_LOOPBACK, 0);
 	struct sockaddr *sa = (struct sockaddr *)addr;
 
-	sock->sk->sk_rcvtimeo = 2 * HZ;
+	sock->sk->sk_rcvtimeo = 20 * HZ;
 	*addr = any;
 	KUNIT_ASSERT_EQ(test, 0, kernel_bind(sock, sa, sizeof(*addr)));
 	KUNIT_ASSERT_EQ(test, sizeof(*addr), kernel_getsockname(sock, sa));

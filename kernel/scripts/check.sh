@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What reviewers run: check.sh fast|all
 # fast: checkpatch --strict on every patch, kernel-doc, clang-format,
-#       and shellcheck. all: also a build at every patch, sparse, W=1, the module
+#       manual pages, and shellcheck. all: also a build at every patch, sparse, W=1, the module
 #       outside the tree, clang-tidy.
 # The last line is "N passed, N failed".
 . "$(dirname "$0")/common.sh"
@@ -12,7 +12,7 @@ patches=$REPO/build/patches/$KVER
 passed=0 failed=0
 
 need_for_kernel
-need clang-format clang-tidy shellcheck sparse codespell libgtest-dev \
+need clang-format clang-tidy shellcheck sparse codespell libgtest-dev groff-base \
 	liburing-dev libxdp-dev libbpf-dev
 mkdir -p "$out"
 
@@ -61,6 +61,15 @@ check "clang-format" sh -c 'cd "$1"; shift; clang-format --dry-run -Werror "$@"'
 mapfile -t scripts < <(cd "$REPO" && git ls-files '*.sh' '.ci/run')
 check "shellcheck" sh -c 'cd "$1"; shift; shellcheck -x -s bash -e SC1091,SC2016,SC2119 "$@"' \
 	sh "$REPO" "${scripts[@]}"
+
+# A page that is another by .so finds it in man3
+ln -sfn "$REPO/userspace/man" "$out/man3"
+check "manual pages" sh -c '
+	cd "$1" && for page in man3/*.[1-9]; do
+		groff -t -man -ww -Tutf8 "$page" 2>&1 >/dev/null | sed "s,^,$page: ,"
+	done | { ! grep .; }' sh "$out"
+check "errors in udp_group.rst and udp_group.7" "$REPO/kernel/scripts/errnos.py" \
+	"$REPO/kernel/Documentation/networking/udp_group.rst" "$REPO/userspace/man/udp_group.7"
 
 # The README shows the example that the tests compile and run.
 check "the example in README.md" sh -c '

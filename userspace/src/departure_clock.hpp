@@ -1,29 +1,25 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
-// The clock of departure times, and what is wrong with control messages.
+// The clock of departure times.
 #pragma once
 
-#include "member_table.hpp"
+#include <sys/socket.h>
 
 #include <atomic>
-#include <cstddef>
 #include <cstdint>
-#include <span>
 
 namespace groupcast::internal {
 
-// Is this the reason why a send to the member is EINVAL?
-bool is_control_invalid(int fd, const member &to, std::span<const std::byte> control);
-
 class departure_clock {
 public:
-    explicit departure_clock(int fd) : fd_(fd) {}
+    departure_clock(int fd, sa_family_t family) : fd_(fd), family_(family) {}
 
     // What time it is, in nanoseconds; or -EINVAL if the socket does not have
-    // SO_TXTIME. The member is any that can be sent to.
-    int now(const member &to, uint64_t &out);
+    // SO_TXTIME.
+    int now(uint64_t &out);
 
 private:
     const int fd_;
+    const sa_family_t family_;
     // Nobody can take it from the socket again
     std::atomic<bool> has_txtime_ = false;
 };

@@ -1,11 +1,22 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 
 #include "group_send.hpp"
-#include "departure_clock.hpp"
 
+#include <poll.h>
+#include <sys/time.h>
+
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 
 namespace groupcast::internal {
+namespace {
+
+// How often one that waits for room finds it taken by others, or is woken by
+// something else, before it leaves the wait to the kernel.
+constexpr int max_tries = 16;
+
+} // namespace
 
 udp_grpstat group_send::done() const
 {
@@ -49,7 +60,7 @@ void group_send::count(member &to, int err)
 }
 
 // Does an error end the send, or is it the member's alone?
-bool group_send::is_final(int err, const member &to, const mmsghdr &message) const
+bool group_send::is_final(int err)
 {
     switch (err) {
     case EAGAIN:   // no room, and no time left to wait for it
@@ -59,17 +70,43 @@ bool group_send::is_final(int err, const member &to, const mmsghdr &message) con
     case EBADF:    // closed meanwhile
     case ENOTSOCK: // and opened as something else
         return true;
-    case EINVAL: {
-        // A control message that is wrong is wrong for every member, so it
-        // shows at the first.
-        const auto &msg = message.msg_hdr;
-        return sent_ + failed_ == 0 &&
-               is_control_invalid(
-                   fd_, to, {static_cast<const std::byte *>(msg.msg_control), msg.msg_controllen});
-    }
     default:
         return false;
     }
+}
+
+// What is left of the time that the whole send may wait, in the units of poll().
+int group_send::time_left() const
+{
+    using namespace std::chrono;
+    timeval limit{};
+    socklen_t len = sizeof(limit);
+    getsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &limit, &len);
+    const auto allowed = seconds(limit.tv_sec) + microseconds(limit.tv_usec);
+    if (allowed == microseconds::zero())
+        return -1;
+    const auto left = ceil<milliseconds>(begun_ + allowed - steady_clock::now());
+    return static_cast<int>(std::clamp<milliseconds::rep>(left.count(), 0, INT_MAX));
+}
+
+// Waits for room and sends one message then; returns what sendmmsg(2) does.
+int group_send::wait_and_send(mmsghdr &message)
+{
+    // Who has sent nothing yet waits as in any call, which signals restart or not
+    for (int tries = 0; passed() != 0 && tries < max_tries; tries++) {
+        pollfd room{fd_, POLLOUT, 0};
+        int ready = poll(&room, 1, time_left());
+        if (ready == 0)
+            errno = EAGAIN;
+        if (ready <= 0)
+            return -1;
+        if ((room.revents & POLLERR) != 0)
+            errors_.drain(); // it would wake the next wait, too
+        int done = sendmmsg(fd_, &message, 1, flags_ | MSG_DONTWAIT);
+        if (done >= 0 || errno != EAGAIN)
+            return done;
+    }
+    return sendmmsg(fd_, &message, 1, flags_);
 }
 
 // False if the send is over.
@@ -81,7 +118,10 @@ bool group_send::send_batch(message_batch &batch)
     while (at < messages.size()) {
         auto left = messages.subspan(at);
         uint64_t seen = errors_.seen();
-        int done = sendmmsg(fd_, left.data(), static_cast<unsigned>(left.size()), flags_);
+        int done =
+            sendmmsg(fd_, left.data(), static_cast<unsigned>(left.size()), flags_ | MSG_DONTWAIT);
+        if (done < 0 && errno == EAGAIN && may_wait_)
+            done = wait_and_send(left[0]);
         // Why it stopped short is not told: the next call meets it again, and
         // if it does not, it was an earlier datagram's error.
         if (done > 0) {
@@ -92,7 +132,7 @@ bool group_send::send_batch(message_batch &batch)
         }
 
         int err = done < 0 ? errno : EIO;
-        if (is_final(err, batch.to(at), left[0])) {
+        if (is_final(err)) {
             error_ = err;
             // Nobody takes no room; but who waits for it does so at any slot
             if (err == EAGAIN && !may_wait_)

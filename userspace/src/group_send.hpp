@@ -8,6 +8,7 @@
 
 #include <sys/socket.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -33,7 +34,9 @@ public:
 private:
     void pass_nobody(size_t slot);
     void count(member &to, int err);
-    bool is_final(int err, const member &to, const mmsghdr &message) const;
+    static bool is_final(int err);
+    int time_left() const;
+    int wait_and_send(mmsghdr &message);
     bool send_batch(message_batch &batch);
 
     const int fd_;
@@ -43,6 +46,7 @@ private:
     const version &group_;
     const int flags_;
     const bool may_wait_;
+    const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
 
     size_t next_;          // the first slot that has not been passed
     size_t next_skip_ = 0; // in plan_.skip

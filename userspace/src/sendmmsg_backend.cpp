@@ -7,6 +7,7 @@
 // group, or batch_lock_.
 
 #include "backend.hpp"
+#include "control_check.hpp"
 #include "departure_clock.hpp"
 #include "error_queue.hpp"
 #include "group_send.hpp"
@@ -22,7 +23,6 @@
 #include <netinet/udp.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -81,7 +81,7 @@ private:
 sendmmsg_backend::sendmmsg_backend(int fd, sa_family_t family)
     : fd_(fd), family_(family),
       errors_(fd, family, [this](const auto &dest, int error) { group_.count_icmp(dest, error); }),
-      clock_(fd)
+      clock_(fd, family)
 {}
 
 sendmmsg_backend::~sendmmsg_backend()
@@ -317,6 +317,8 @@ ssize_t sendmmsg_backend::send_group(const msghdr &msg, int flags)
 
     send_request request;
     int err = request.read(msg, family_);
+    if (err == 0)
+        err = -control_error(fd_, family_, request.control);
     if (err != 0)
         return err;
     send_plan plan;
@@ -352,9 +354,7 @@ int sendmmsg_backend::plan_send(send_plan &plan, const send_request &request, co
                                 int flags)
 {
     if (request.spread) {
-        auto is_member = [](const member_ptr &m) { return m != nullptr; };
-        auto any = std::find_if(group.slots.begin(), group.slots.end(), is_member);
-        int err = clock_.now(**any, plan.depart);
+        int err = clock_.now(plan.depart);
         if (err != 0)
             return err;
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "counters.hpp"
 
+#include <filesystem>
+
 namespace conformance {
 
 namespace {
@@ -18,6 +20,24 @@ void read_pairs(const char *path, Counters &all)
         while (n >> name && v >> value)
             all[protocol + name] = value;
     }
+}
+
+// Lines of a name and a value.
+void read_lines(const std::string &path, const std::string &prefix, Counters &all)
+{
+    std::ifstream in(path);
+    std::string name;
+    long value = 0;
+    while (in >> name >> value)
+        all[prefix + name] = value;
+}
+
+void read_ip6(Counters &all)
+{
+    const std::string net = "/proc/thread-self/net/";
+    read_lines(net + "snmp6", "", all);
+    for (const auto &device : std::filesystem::directory_iterator(net + "dev_snmp6"))
+        read_lines(device.path(), device.path().filename().string() + ":", all);
 }
 
 void read_devices(Counters &all)
@@ -46,8 +66,10 @@ Counters counters()
     read_pairs("/proc/thread-self/net/snmp", all);
     read_pairs("/proc/thread-self/net/netstat", all);
     read_devices(all);
+    read_ip6(all);
     if (!all.count("Udp:OutDatagrams") || !all.count("Ip:OutRequests") ||
-        !all.count("IpExt:OutOctets") || !all.count("lo:tx_packets"))
+        !all.count("IpExt:OutOctets") || !all.count("lo:tx_packets") ||
+        !all.count("Udp6OutDatagrams") || !all.count("lo:Ip6OutRequests"))
         throw std::runtime_error("counters are missing");
     return all;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What a namespace has counted: all of /proc/net/snmp, netstat and dev.
+// What a namespace has counted: all of /proc/net/snmp, netstat, dev and, for IPv6,
+// snmp6 and dev_snmp6.
 #pragma once
 
 #include "../selftests/support.hpp"

@@ -7,7 +7,7 @@ namespace conformance {
 
 namespace {
 
-long transmit(const Sender &s, const Shot &shot, const sockaddr_in *dest)
+long transmit(const Sender &s, const Shot &shot, const Address *dest)
 {
     std::string data = shot.data;
     Control control = shot.control;
@@ -26,8 +26,8 @@ long transmit(const Sender &s, const Shot &shot, const sockaddr_in *dest)
         msg.msg_controllen = control.size();
     }
     if (dest) {
-        msg.msg_name = const_cast<sockaddr_in *>(dest);
-        msg.msg_namelen = sizeof(*dest);
+        msg.msg_name = const_cast<Address *>(dest);
+        msg.msg_namelen = dest->length();
     }
     return result(sendmsg(s.fd(), &msg, shot.flags));
 }
@@ -48,21 +48,41 @@ Counters counters_of(const World &world)
 
 } // namespace
 
-Duel::Setup option(int level, int name, int value)
+Duel::Setup raw_option(int level, int name, const void *value, size_t len)
 {
+    std::string bytes(static_cast<const char *>(value), len);
     return [=](const Sender &s) {
-        if (s.option(level, name, value) != 0)
+        if (setsockopt(s.fd(), level, name, bytes.data(), static_cast<socklen_t>(len)) < 0)
             throw std::runtime_error("option " + std::to_string(level) + "/" +
                                      std::to_string(name) + ": " + strerror(errno));
     };
 }
 
-Duel::Duel(Mirror &mirror, std::vector<sockaddr_in> members, const Setup &setup,
+Duel::Setup option(int level, int name, int value)
+{
+    return raw_option(level, name, &value, sizeof(value));
+}
+
+Duel::Setup to_device(const std::string &name)
+{
+    return raw_option(SOL_SOCKET, SO_BINDTODEVICE, name.c_str(), name.size() + 1);
+}
+
+Duel::Setup all_of(std::vector<Duel::Setup> setups)
+{
+    return [setups = std::move(setups)](const Sender &s) {
+        for (const auto &setup : setups)
+            setup(s);
+    };
+}
+
+Duel::Duel(Mirror &mirror, Addresses members, const Setup &setup,
            const std::string &source)
     : mirror_(mirror), members_(std::move(members)), one_(sender(mirror.one, setup, source)),
       group_(sender(mirror.group, setup, source))
 {
-    if (group_.set(members_) != 0)
+    const std::string packed = members_.packed();
+    if (group_.set_raw(packed.data(), packed.size()) != 0)
         throw std::runtime_error(std::string("SO_SETGRP: ") + strerror(errno));
     SendTrace::of_all().take();
     before_one_ = counters_of(mirror_.one);
@@ -74,13 +94,15 @@ Duel::~Duel() { expect_same_counters(); }
 Sender Duel::sender(World &world, const Setup &setup, const std::string &source) const
 {
     In in(*world.sender);
-    Sender s;
+    Sender s(members_.family());
     if (setup)
         setup(s);
     if (source.empty())
         return s;
-    sockaddr_in local = address(source, 4000);
-    if (bind(s.fd(), reinterpret_cast<sockaddr *>(&local), sizeof(local)) < 0)
+    const bool is_ip6 = members_.family() == AF_INET6;
+    const std::string from = source != "*" ? source : is_ip6 ? "::" : "0.0.0.0";
+    const Address local = is_ip6 ? Address(address6(from, 4000)) : address(from, 4000);
+    if (bind(s.fd(), &local.any, local.length()) < 0)
         throw std::runtime_error("bind to " + source + ": " + strerror(errno));
     return s;
 }
@@ -88,8 +110,8 @@ Sender Duel::sender(World &world, const Setup &setup, const std::string &source)
 // A member and a result.
 std::string Duel::member(size_t i, long result) const
 {
-    return std::to_string(i) + ", " + inet_ntoa(members_[i].sin_addr) + ":" +
-           std::to_string(ntohs(members_[i].sin_port)) + ": " + std::to_string(result);
+    return std::to_string(i) + ", " + members_[i].text() + ":" +
+           std::to_string(members_[i].port()) + ": " + std::to_string(result);
 }
 
 void Duel::each(const Setup &what)
@@ -145,10 +167,11 @@ long Duel::transmit_to_group(const Shot &shot) const
     if (range != members_.size())
         whole.control.range(static_cast<uint32_t>(shot.first), static_cast<uint32_t>(range));
     if (!shot.left_out.empty()) {
-        std::vector<sockaddr_in> skip;
+        Addresses skip;
         for (size_t i : shot.left_out)
             skip.push_back(members_.at(i));
-        whole.control.skip(skip);
+        const std::string packed = skip.packed();
+        whole.control.add_raw(SOL_UDP, UDP_GRP_SKIP, packed.data(), packed.size());
     }
     if (!shot.own.empty()) {
         whole.control.own(group_.stat().totals.generation,
@@ -234,7 +257,7 @@ void Duel::expect_new_idents(const Seen &seen)
 {
     for (const auto &[name, frames] : seen)
         for (const auto &f : frames) {
-            if (!f.ident() || f.is_later_fragment())
+            if (f.is_ip6() || !f.ident() || f.is_later_fragment())
                 continue;
             EXPECT_TRUE(idents_[f.destination() + f.bytes.substr(Frame::ip + 22, 2)]
                             .insert(f.ident())

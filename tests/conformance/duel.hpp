@@ -38,11 +38,11 @@ struct Outcome {
 
 class Duel {
 public:
-    // Sockets are bound to an address and port 4000, after the setup, unless the
-    // address is empty.
+    // Sockets are of the members' family, and bound to an address and port 4000,
+    // after the setup, unless the address is empty.
     using Setup = std::function<void(const Sender &)>;
-    Duel(Mirror &mirror, std::vector<sockaddr_in> members, const Setup &setup = {},
-         const std::string &source = "0.0.0.0");
+    Duel(Mirror &mirror, Addresses members, const Setup &setup = {},
+         const std::string &source = "*");
     // Both worlds have counted the same by then.
     ~Duel();
     Duel(const Duel &) = delete;
@@ -51,6 +51,7 @@ public:
     void send(const Shot &shot, const Outcome &outcome);
     // Does something to both sockets, each in its namespace.
     void each(const Setup &what);
+    const Addresses &members() const { return members_; }
     size_t size() const { return members_.size(); }
     const Sender &group_sender() const { return group_; }
     // What a device received of the group's last send.
@@ -81,7 +82,7 @@ private:
     size_t count_if(const std::function<bool(size_t)> &what) const;
 
     Mirror &mirror_;
-    std::vector<sockaddr_in> members_;
+    Addresses members_;
     Sender one_, group_;
     Counters before_one_, before_group_;
     Seen last_;
@@ -90,5 +91,8 @@ private:
 
 // Sets an option that must be taken.
 Duel::Setup option(int level, int name, int value);
+Duel::Setup raw_option(int level, int name, const void *value, size_t len);
+Duel::Setup to_device(const std::string &name);
+Duel::Setup all_of(std::vector<Duel::Setup> setups);
 
 } // namespace conformance

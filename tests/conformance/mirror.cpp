@@ -197,8 +197,8 @@ void Mirror::listen(uint16_t port)
 {
     each([&](World &w) {
         In in(*w.sender);
-        Fd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-        sockaddr_in any = address("0.0.0.0", port);
+        Fd fd(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+        sockaddr_in6 any = address6("::", port);
         int room = 64 << 20;
         if (setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) < 0 ||
             bind(fd.get(), reinterpret_cast<sockaddr *>(&any), sizeof(any)) < 0)

@@ -3,6 +3,7 @@
 // what a group does in the other.
 #pragma once
 
+#include "address.hpp"
 #include "tap.hpp"
 
 #include <functional>

@@ -2,7 +2,7 @@
 // Socket options, control messages and flags: each as it comes, and changed from
 // one send of a group to the next.
 
-#include "duel.hpp"
+#include "cases.hpp"
 
 #include <linux/filter.h>
 
@@ -11,31 +11,9 @@ namespace {
 
 class Options : public Mirrored {};
 
-constexpr size_t small = 100, shared = 1000, too_big = 1473;
+constexpr size_t small = Case::small, shared = Case::shared, too_big = 1473;
 constexpr size_t n = 4;
 const int near = 2, near2 = 3; // interface indices, see Mirror::Mirror()
-
-Duel::Setup all_of(std::vector<Duel::Setup> setups)
-{
-    return [setups = std::move(setups)](const Sender &s) {
-        for (const auto &setup : setups)
-            setup(s);
-    };
-}
-
-Duel::Setup raw_option(int level, int name, const void *value, size_t len)
-{
-    std::string bytes(static_cast<const char *>(value), len);
-    return [=](const Sender &s) {
-        if (setsockopt(s.fd(), level, name, bytes.data(), static_cast<socklen_t>(len)) < 0)
-            throw std::runtime_error(strerror(errno));
-    };
-}
-
-Duel::Setup to_device(const std::string &name)
-{
-    return raw_option(SOL_SOCKET, SO_BINDTODEVICE, name.c_str(), name.size() + 1);
-}
 
 Duel::Setup txtime()
 {
@@ -51,33 +29,9 @@ Control pktinfo(int device, const char *source)
     return Control().add(SOL_IP, IP_PKTINFO, info);
 }
 
-struct Case {
-    const char *name;
-    Duel::Setup setup;
-    Control control = {};
-    int flags = 0;
-    bool fast = true;
-    const char *device = "far";
-};
-
-void expect_conformant(Mirror &mirror, const Case &c)
-{
-    SCOPED_TRACE(c.name);
-    Duel duel(mirror, members("10.1.0.", n), c.setup);
-    for (size_t size : {small, shared, small})
-        duel.send({.data = pattern(size), .control = c.control, .flags = c.flags},
-                  c.fast ? duel.all_fast(c.device) : duel.all_true(1, c.device));
-}
-
 void expect_conformant(Mirror &mirror, const std::vector<Case> &cases)
 {
-    for (bool sum : {true, false}) {
-        SCOPED_TRACE(sum ? "checksum offloaded" : "checksum not offloaded");
-        mirror.checksum("near", sum);
-        for (const auto &c : cases)
-            expect_conformant(mirror, c);
-    }
-    mirror.checksum("near", true);
+    conformance::expect_conformant(mirror, members("10.1.0.", n), cases);
 }
 
 // near's members by way of near2 too, where nobody but a chosen device leads.
@@ -319,7 +273,7 @@ void expect_same_marks(Mirror &mirror, const std::string &table, const std::stri
              {"IP_TOS message of 0", option(SOL_SOCKET, SO_PRIORITY, 1),
               Control().add(SOL_IP, IP_TOS, 0)},
          })
-        expect_conformant(mirror, c);
+        expect_conformant(mirror, members("10.1.0.", n), c);
     auto listed = [&](const World &w) {
         std::istringstream text(output_of(*w.sender, "nft -n list set " + table + " out"));
         std::multiset<std::string> elements;

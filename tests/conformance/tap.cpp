@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tap.hpp"
 
+#include <netinet/icmp6.h>
+
 namespace conformance {
 
 using selftest::Fd;
@@ -17,9 +19,32 @@ uint16_t fold(std::string_view bytes, uint32_t sum)
 bool Frame::udp_sum_is_right() const
 {
     std::string_view udp = std::string_view(bytes).substr(ip + header_length());
-    std::string_view addresses = std::string_view(bytes).substr(ip + 12, 8);
+    std::string_view addresses =
+        std::string_view(bytes).substr(ip + (is_ip6() ? 8 : 12), is_ip6() ? 32 : 8);
     return !(aux.tp_status & TP_STATUS_CSUMNOTREADY) &&
            fold(udp, IPPROTO_UDP + static_cast<uint32_t>(udp.size()) + fold(addresses)) == 0xffff;
+}
+
+Frame::Walk Frame::walk() const
+{
+    Walk w{.end = ip + 40, .fragment = 0, .protocol = at(ip + 6)};
+    while (!w.fragment && w.end + 8 <= bytes.size() &&
+           (w.protocol == IPPROTO_HOPOPTS || w.protocol == IPPROTO_ROUTING ||
+            w.protocol == IPPROTO_DSTOPTS || w.protocol == IPPROTO_FRAGMENT)) {
+        if (w.protocol == IPPROTO_FRAGMENT)
+            w.fragment = w.end;
+        w.protocol = at(w.end);
+        w.end += w.fragment ? 8 : 8 + size_t{8} * at(w.end + 1);
+    }
+    return w;
+}
+
+bool Frame::is_discovery() const
+{
+    if (!is_ip6() || protocol() != IPPROTO_ICMPV6)
+        return false;
+    const uint8_t type = at(ip + header_length());
+    return (type >= MLD_LISTENER_QUERY && type <= ND_REDIRECT) || type == 143; // MLDv2's report
 }
 
 Tap::Tap(const std::string &device, bool outgoing)
@@ -67,13 +92,15 @@ std::vector<Frame> Tap::take(size_t wanted)
         if (!c || c->cmsg_level != SOL_PACKET || c->cmsg_type != PACKET_AUXDATA)
             throw std::runtime_error("a frame without PACKET_AUXDATA");
         // neighbour discovery has its own times
-        if (sll.sll_protocol != htons(ETH_P_IP) ||
+        if ((sll.sll_protocol != htons(ETH_P_IP) && sll.sll_protocol != htons(ETH_P_IPV6)) ||
             (sll.sll_pkttype == PACKET_OUTGOING) != outgoing_)
             continue;
         Frame &f = frames.emplace_back();
         f.bytes.assign(buf.data(), static_cast<size_t>(n));
         f.type = sll.sll_pkttype;
         memcpy(&f.aux, CMSG_DATA(c), sizeof(f.aux));
+        if (f.is_discovery())
+            frames.pop_back();
     }
 }
 

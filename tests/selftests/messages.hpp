@@ -164,6 +164,28 @@ inline std::string pattern(size_t n)
     return bytes;
 }
 
+// A pipe with something in it.
+class Pipe {
+public:
+    explicit Pipe(const std::string &data)
+    {
+        int ends[2];
+        if (pipe(ends) < 0)
+            throw std::runtime_error("pipe");
+        out_ = Fd(ends[0]);
+        in_ = Fd(ends[1]);
+        if (write(in_.get(), data.data(), data.size()) != static_cast<ssize_t>(data.size()))
+            throw std::runtime_error("write");
+    }
+    long splice_to(const Sender &s, size_t len, unsigned flags = 0) const
+    {
+        return result(splice(out_.get(), nullptr, s.fd(), nullptr, len, flags));
+    }
+
+private:
+    Fd out_, in_;
+};
+
 // Two devices without a peer: 10.8/16 is routed to d8, 10.9/16 to d9.
 inline void devices()
 {

@@ -2,52 +2,13 @@
 // io_uring sends to a group as any other caller does.
 
 #include "messages.hpp"
+#include "ring.hpp"
 #include "slow.hpp"
-
-#include <functional>
-#include <liburing.h>
 
 namespace selftest {
 namespace {
 
 class IoUring : public SlowDevice {};
-
-class Ring {
-public:
-    Ring()
-    {
-        int err = io_uring_queue_init(8, &ring_, 0);
-        if (err < 0)
-            throw std::runtime_error(std::string("io_uring: ") + strerror(-err));
-    }
-    ~Ring() { io_uring_queue_exit(&ring_); }
-    Ring(const Ring &) = delete;
-    Ring &operator=(const Ring &) = delete;
-    // One operation's outcome. Its data may be changed when this returns.
-    long complete(const std::function<void(io_uring_sqe *)> &prepare)
-    {
-        prepare(io_uring_get_sqe(&ring_));
-        io_uring_submit(&ring_);
-        auto [res, more] = next();
-        while (more)
-            more = next().second;
-        return res;
-    }
-
-private:
-    std::pair<long, bool> next()
-    {
-        io_uring_cqe *cqe;
-        __kernel_timespec timeout{.tv_sec = patience / 1000, .tv_nsec = 0};
-        int err = io_uring_wait_cqe_timeout(&ring_, &cqe, &timeout);
-        if (err < 0)
-            throw std::runtime_error(std::string("io_uring: ") + strerror(-err));
-        std::pair outcome{static_cast<long>(cqe->res), (cqe->flags & IORING_CQE_F_MORE) != 0};
-        io_uring_cqe_seen(&ring_, cqe);
-        return outcome;
-    }
-    io_uring ring_;
-};
 
 TEST_F(IoUring, ReachesEveryone)
 {

@@ -339,7 +339,8 @@ inline std::optional<QueuedError> queued_error(int fd, int milliseconds = 0)
     if (recvmsg(fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
         return std::nullopt;
     for (cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c))
-        if (c->cmsg_level == SOL_IP && c->cmsg_type == IP_RECVERR)
+        if ((c->cmsg_level == SOL_IP && c->cmsg_type == IP_RECVERR) ||
+            (c->cmsg_level == SOL_IPV6 && c->cmsg_type == IPV6_RECVERR))
             memcpy(&e.err, CMSG_DATA(c), sizeof(e.err));
     return e;
 }

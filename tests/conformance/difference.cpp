@@ -83,7 +83,8 @@ void expect_whole_datagrams(const std::vector<const Frame *> &frames)
     std::set<std::string> idents{std::string(4, '\0')};
     for (size_t i = 0; i < frames.size(); i++) {
         if (!frames[i]->is_later_fragment()) {
-            EXPECT_TRUE(!frames[i]->fragment_header() || idents.insert(frames[i]->datagram()).second)
+            EXPECT_TRUE(!frames[i]->fragment_header() ||
+                        idents.insert(frames[i]->datagram()).second)
                 << "two datagrams with one identifier";
             continue;
         }

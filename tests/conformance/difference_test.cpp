@@ -207,9 +207,9 @@ TEST(Difference, ExtensionHeaders)
     EXPECT_FALSE(fragments(1)[0].is_later_fragment());
     EXPECT_TRUE(fragments(1)[1].is_later_fragment());
     for (auto [type, is] : {std::pair('\1', false), {'\2', false}, {'\x87', true}, {'\x8f', true}})
-        EXPECT_EQ(
-            ip6(1, IPPROTO_HOPOPTS, "\x3a" + hop.substr(1) + type + std::string(7, 0)).is_discovery(),
-            is);
+        EXPECT_EQ(ip6(1, IPPROTO_HOPOPTS, "\x3a" + hop.substr(1) + type + std::string(7, 0))
+                      .is_discovery(),
+                  is);
 }
 
 } // namespace

@@ -76,8 +76,7 @@ Duel::Setup all_of(std::vector<Duel::Setup> setups)
     };
 }
 
-Duel::Duel(Mirror &mirror, Addresses members, const Setup &setup,
-           const std::string &source)
+Duel::Duel(Mirror &mirror, Addresses members, const Setup &setup, const std::string &source)
     : mirror_(mirror), members_(std::move(members)), one_(sender(mirror.one, setup, source)),
       group_(sender(mirror.group, setup, source))
 {

@@ -41,8 +41,9 @@ TEST_F(Ip6, Sizes)
         SetUpOffloads(sum, sg);
         for (const auto &members : {six(), mixed_members(6)}) {
             Duel duel(mirror(), members);
-            expect_sizes(duel, {0, 1, 2, 3, 100, 255, 256, 257, 1000, 1451, 1452, 1453, 1471, 1472,
-                                1473, 2888, 2889, 65487, 65507, 65508, 65527, 65528, 65535, 1});
+            expect_sizes(duel, {0,    1,     2,     3,     100,   255,   256,   257,
+                                1000, 1451,  1452,  1453,  1471,  1472,  1473,  2888,
+                                2889, 65487, 65507, 65508, 65527, 65528, 65535, 1});
         }
     }
     SetUpOffloads(true, true);
@@ -57,9 +58,8 @@ TEST_F(Ip6, ManyMembers)
     for (bool both : {false, true}) {
         Addresses addrs;
         for (unsigned i = 1; i <= 130; i++)
-            addrs.push_back(both && i % 2
-                                ? Address(address("10.30.0." + std::to_string(i), 9))
-                                : Address(address6("fd30::" + std::to_string(i), 9)));
+            addrs.push_back(both && i % 2 ? Address(address("10.30.0." + std::to_string(i), 9))
+                                          : Address(address6("fd30::" + std::to_string(i), 9)));
         Duel duel(mirror(), addrs);
         expect_sizes(duel, {100, 1000, 100});
     }
@@ -232,16 +232,18 @@ TEST_F(Ip6, PathMtuDiscovery)
 {
     for (bool sum : {true, false}) {
         mirror().checksum("near", sum);
-        for (auto [mode, fragments] :
-             {std::pair(IPV6_PMTUDISC_DONT, true), {IPV6_PMTUDISC_WANT, true},
-              {IPV6_PMTUDISC_DO, false}, {IPV6_PMTUDISC_PROBE, false},
-              {IPV6_PMTUDISC_INTERFACE, false}, {IPV6_PMTUDISC_OMIT, true}}) {
+        for (auto [mode, fragments] : {std::pair(IPV6_PMTUDISC_DONT, true),
+                                       {IPV6_PMTUDISC_WANT, true},
+                                       {IPV6_PMTUDISC_DO, false},
+                                       {IPV6_PMTUDISC_PROBE, false},
+                                       {IPV6_PMTUDISC_INTERFACE, false},
+                                       {IPV6_PMTUDISC_OMIT, true}}) {
             SCOPED_TRACE("mode " + std::to_string(mode));
             Duel duel(mirror(), six(), six_option(IPV6_MTU_DISCOVER, mode));
             expect_sizes(duel, {100, 1000, whole});
             for (size_t size : {whole + 1, size_t{4000}})
-                duel.send({.data = pattern(size)}, fragments ? as_it_fits(six(), size)
-                                                             : duel.all_fail(EMSGSIZE));
+                duel.send({.data = pattern(size)},
+                          fragments ? as_it_fits(six(), size) : duel.all_fail(EMSGSIZE));
             expect_sizes(duel, {100});
         }
     }
@@ -307,8 +309,8 @@ TEST_F(Ip6, ChangedBetweenSends)
         {"IPV6_UNICAST_IF",
          six_option(IPV6_UNICAST_IF, static_cast<int>(htonl(static_cast<unsigned>(near2)))),
          six_option(IPV6_UNICAST_IF, 0), "far2"},
-        {"IPV6_FLOWINFO_SEND", six_option(IPV6_FLOWINFO_SEND, 1),
-         six_option(IPV6_FLOWINFO_SEND, 0), "far", false},
+        {"IPV6_FLOWINFO_SEND", six_option(IPV6_FLOWINFO_SEND, 1), six_option(IPV6_FLOWINFO_SEND, 0),
+         "far", false},
         {"UDP_SEGMENT", option(SOL_UDP, UDP_SEGMENT, 1200), option(SOL_UDP, UDP_SEGMENT, 0), "far",
          false},
     };
@@ -352,11 +354,10 @@ TEST_F(Ip6, Multicast)
     const Addresses addrs{address6("ff05::1:3", 9100), address6("ff0e::42", 9101),
                           address6("ff02::99", 9102, near)};
     const auto by_near = six_option(IPV6_MULTICAST_IF, near);
-    for (const auto &setup :
-         {by_near, all_of({by_near, six_option(IPV6_MULTICAST_HOPS, 5)}),
-          all_of({by_near, six_option(IPV6_MULTICAST_LOOP, 0)}),
-          all_of({by_near, six_option(IPV6_UNICAST_HOPS, 44)}),
-          all_of({by_near, six_option(IPV6_MULTICAST_ALL, 0)})}) {
+    for (const auto &setup : {by_near, all_of({by_near, six_option(IPV6_MULTICAST_HOPS, 5)}),
+                              all_of({by_near, six_option(IPV6_MULTICAST_LOOP, 0)}),
+                              all_of({by_near, six_option(IPV6_UNICAST_HOPS, 44)}),
+                              all_of({by_near, six_option(IPV6_MULTICAST_ALL, 0)})}) {
         Duel duel(mirror(), addrs, setup);
         for (size_t size : {100, 500, 100})
             duel.send({.data = pattern(size)}, duel.all_true());
@@ -544,11 +545,12 @@ TEST_F(Ip6, PartsOfMixed)
 TEST_F(Ip6, PacketFilter)
 {
     {
-        Rules rules(mirror(), "inet",
-                    {{"filter hook output priority 0;",
-                      "meta l4proto udp counter\nip6 daddr fd01::13 drop"},
-                     {"filter hook postrouting priority 0;",
-                      "ip6 daddr fd01::10 ip6 hoplimit set 9\nip daddr 10.1.0.11 udp dport set 7"}});
+        Rules rules(
+            mirror(), "inet",
+            {{"filter hook output priority 0;",
+              "meta l4proto udp counter\nip6 daddr fd01::13 drop"},
+             {"filter hook postrouting priority 0;",
+              "ip6 daddr fd01::10 ip6 hoplimit set 9\nip daddr 10.1.0.11 udp dport set 7"}});
         Duel duel(mirror(), mixed_members(6));
         Outcome o{.fast = 6, .frames = {{"far", 5}}, .errors = {{3, EPERM}}};
         for (bool sum : {true, false}) {

@@ -71,8 +71,8 @@ Addresses members6(const std::string &prefix, size_t n, unsigned first, uint32_t
 {
     Addresses addrs;
     for (unsigned i = 0; i < n; i++)
-        addrs.push_back(address6(prefix + std::to_string(first + i),
-                                 static_cast<uint16_t>(9000 + i), scope));
+        addrs.push_back(
+            address6(prefix + std::to_string(first + i), static_cast<uint16_t>(9000 + i), scope));
     return addrs;
 }
 

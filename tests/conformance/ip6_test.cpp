@@ -53,8 +53,8 @@ TEST_F(Ip6, Sizes)
 TEST_F(Ip6, ManyMembers)
 {
     Change change(mirror(),
-                  "-6 route add fd30::/64 via fd01::254\nroute add 10.30.0.0/16 via 10.1.0.254",
-                  "-6 route del fd30::/64\nroute del 10.30.0.0/16");
+                  "route add fd30::/64 via fd01::254\nroute add 10.30.0.0/16 via 10.1.0.254",
+                  "route del fd30::/64\nroute del 10.30.0.0/16");
     for (bool both : {false, true}) {
         Addresses addrs;
         for (unsigned i = 1; i <= 130; i++)
@@ -83,8 +83,8 @@ Duel::Setup six_option(int name, int value) { return option(SOL_IPV6, name, valu
 class WayOut {
 public:
     explicit WayOut(Mirror &mirror)
-        : change_(mirror, "-6 route add fd01::/64 via fd02::254 dev near2 metric 2000",
-                  "-6 route del fd01::/64 via fd02::254 dev near2 metric 2000")
+        : change_(mirror, "route add fd01::/64 via fd02::254 dev near2 metric 2000",
+                  "route del fd01::/64 via fd02::254 dev near2 metric 2000")
     {}
 
 private:
@@ -194,7 +194,6 @@ TEST_F(Ip6, FlowinfoOfMembers)
     duel.each(six_option(IPV6_FLOWINFO_SEND, 1));
     for (size_t size : {100, 1000})
         duel.send({.data = pattern(size)}, duel.all_true());
-    EXPECT_EQ(duel.received("far")[3].bytes.substr(Frame::ip, 4), std::string("\x60\x30\3\0", 4));
     duel.each(six_option(IPV6_FLOWINFO_SEND, 0));
     expect_sizes(duel, {100, 1000});
 }
@@ -336,15 +335,15 @@ TEST_F(Ip6, LinkLocal)
     Duel duel(mirror(), addrs);
     for (size_t size : {100, 1000, 100})
         duel.send({.data = pattern(size)}, o);
-    // which the others are not on
+    // the scope of an address is stronger than what the socket is bound to
     duel.each(to_device("near"));
-    Outcome bound{.fast = 2 * n, .frames = {{"far", 2 * n}}};
-    for (size_t i = n; i < 2 * n; i++)
-        bound.errors[i] = EINVAL;
-    duel.send({.data = pattern(100)}, bound);
+    duel.send({.data = pattern(100)}, {.fast = 2 * n, .frames = o.frames});
     duel.each(to_device(""));
     duel.send({.data = pattern(100)}, o);
+}
 
+TEST_F(Ip6, LinkLocalWithoutAScope)
+{
     Duel nowhere(mirror(), members6("fe80::", n));
     nowhere.send({.data = pattern(100)}, nowhere.all_fail(EINVAL));
 }
@@ -362,32 +361,36 @@ TEST_F(Ip6, Multicast)
         for (size_t size : {100, 500, 100})
             duel.send({.data = pattern(size)}, duel.all_true());
     }
-    Duel elsewhere(mirror(), {addrs[0], addrs[1]}, six_option(IPV6_MULTICAST_IF, near2));
-    elsewhere.send({.data = pattern(100)}, elsewhere.all_true(1, "far2"));
+    {
+        Duel elsewhere(mirror(), {addrs[0], addrs[1]}, six_option(IPV6_MULTICAST_IF, near2));
+        elsewhere.send({.data = pattern(100)}, elsewhere.all_true(1, "far2"));
+    }
     Duel among(mirror(), six() + addrs, by_near);
     among.send({.data = pattern(100)}, {.fast = n, .frames = {{"far", n + 3}}});
 }
 
 TEST_F(Ip6, ToOneself)
 {
-    Duel duel(mirror(), {address6("fd01::1", 9000), address6("::1", 9000),
-                         address6("fd02::1", 9000), address("127.0.0.1", 9000)});
-    for (size_t size : {100, 1000, 100})
-        duel.send({.data = pattern(size)}, duel.all_fast("lo"));
+    {
+        Duel duel(mirror(), {address6("fd01::1", 9000), address6("::1", 9000),
+                             address6("fd02::1", 9000), address("127.0.0.1", 9000)});
+        for (size_t size : {100, 1000, 100})
+            duel.send({.data = pattern(size)}, duel.all_fast("lo"));
+    }
     Duel any(mirror(), {address6("::", 9000)});
     any.send({.data = pattern(100)}, any.all_true(1, "lo"));
 }
 
 TEST_F(Ip6, Routes)
 {
-    Change change(mirror(), "-6 route add fd40::/64 via fd01::254", "-6 route del fd40::/64");
+    Change change(mirror(), "route add fd40::/64 via fd01::254", "route del fd40::/64");
     Duel duel(mirror(), members6("fd40::", n));
     auto expect = [&](const Outcome &outcome) {
         for (size_t size : {100, 600, 100, 600})
             duel.send({.data = pattern(size)}, outcome);
     };
     auto replace = [&](const std::string &by) {
-        mirror().ip("-6 route del fd40::/64\n-6 route add " + by);
+        mirror().ip("route del fd40::/64\nroute add " + by);
     };
     expect(duel.all_fast());
     replace("fd40::/64 via fd01::253"); // another MAC address
@@ -411,9 +414,9 @@ TEST_F(Ip6, Routes)
     replace("fd40::/64 via fd01::254");
     expect(duel.all_fast());
     // for one of them only; the others keep theirs
-    mirror().ip("-6 route add fd40::11/128 via fd02::254");
+    mirror().ip("route add fd40::11/128 via fd02::254");
     expect({.fast = n, .frames = {{"far", n - 1}, {"far2", 1}}});
-    mirror().ip("-6 route del fd40::11/128");
+    mirror().ip("route del fd40::11/128");
     expect(duel.all_fast());
 }
 
@@ -481,8 +484,8 @@ void send_packet_too_big(const World &w, const Address &to, uint16_t mtu)
 
 TEST_F(Ip6, PacketTooBig)
 {
-    Change change(mirror(), "-6 route add fd41::/64 via fd01::254",
-                  "-6 route del fd41::/64\n-6 route flush cache");
+    Change change(mirror(), "route add fd41::/64 via fd01::254",
+                  "route del fd41::/64\nroute flush cache");
     auto addrs = members6("fd41::", n);
     Duel duel(mirror(), addrs);
     expect_sizes(duel, {100, 1400, whole});
@@ -517,7 +520,7 @@ TEST_F(Ip6, MixedAndControlMessages)
         for (size_t size : {100, 1000})
             duel.send({.data = pattern(size), .control = control}, all);
     // a source that is no IPv4 address
-    Outcome only6{.fast = 2, .frames = {{"far", 2}}};
+    Outcome only6{.frames = {{"far", 2}}};
     for (size_t i : {1, 2, 4, 5})
         only6.errors[i] = EINVAL;
     duel.send({.data = pattern(100),

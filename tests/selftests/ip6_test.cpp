@@ -1,104 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Groups of AF_INET6 sockets: members by IPv6, by IPv4, and by mapped addresses.
 
-#include "messages.hpp"
+#include "ip6.hpp"
 #include "slow.hpp"
 #include "tomoyo.hpp"
 
 namespace selftest {
 namespace {
-
-sockaddr_in6 ip6(const char *text, uint16_t port, uint32_t scope = 0)
-{
-    sockaddr_in6 sin6{};
-    sin6.sin6_family = AF_INET6;
-    sin6.sin6_port = htons(port);
-    sin6.sin6_scope_id = scope;
-    if (inet_pton(AF_INET6, text, &sin6.sin6_addr) != 1)
-        throw std::invalid_argument(text);
-    return sin6;
-}
-
-sockaddr_in6 mapped(const sockaddr_in &sin)
-{
-    char text[INET_ADDRSTRLEN];
-    inet_ntop(AF_INET, &sin.sin_addr, text, sizeof(text));
-    return ip6((std::string("::ffff:") + text).c_str(), ntohs(sin.sin_port));
-}
-
-// Addresses of both families, packed as the options take them.
-class Packed {
-public:
-    template <typename T> Packed &add(const T &address)
-    {
-        bytes_.append(reinterpret_cast<const char *>(&address), sizeof(address));
-        return *this;
-    }
-    const std::string &bytes() const { return bytes_; }
-
-private:
-    std::string bytes_;
-};
-
-long set(const Sender &s, int option, const Packed &addrs)
-{
-    return result(setsockopt(s.fd(), SOL_SOCKET, option, addrs.bytes().data(),
-                             static_cast<socklen_t>(addrs.bytes().size())));
-}
-
-std::string members(const Sender &s)
-{
-    socklen_t len = 0;
-    if (getsockopt(s.fd(), SOL_SOCKET, SO_SETGRP, nullptr, &len) < 0 && errno != ERANGE)
-        throw std::runtime_error("SO_SETGRP get");
-    std::string bytes(len, '\0');
-    if (getsockopt(s.fd(), SOL_SOCKET, SO_SETGRP, bytes.data(), &len) < 0)
-        throw std::runtime_error("SO_SETGRP get");
-    return bytes;
-}
-
-class Receiver6 {
-public:
-    explicit Receiver6(sockaddr_in6 at)
-        : fd_(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0)), addr_(at)
-    {
-        socklen_t len = sizeof(addr_);
-        if (bind(fd_.get(), reinterpret_cast<sockaddr *>(&addr_), len) < 0 ||
-            getsockname(fd_.get(), reinterpret_cast<sockaddr *>(&addr_), &len) < 0 ||
-            !set_patience(fd_.get()))
-            throw std::runtime_error("receiver");
-    }
-    int fd() const { return fd_.get(); }
-    const sockaddr_in6 &address() const { return addr_; }
-    std::optional<std::string> next(int flags = 0)
-    {
-        std::string buf(65536, '\0');
-        ssize_t n = recv(fd_.get(), buf.data(), buf.size(), flags);
-        if (n < 0)
-            return std::nullopt;
-        buf.resize(static_cast<size_t>(n));
-        return buf;
-    }
-    bool empty() { return !next(MSG_DONTWAIT); }
-    void close() { fd_.reset(); }
-
-private:
-    Fd fd_;
-    sockaddr_in6 addr_;
-};
-
-// A namespace that has IPv6, in which addresses can be used at once.
-class Ip6 : public InNamespace {
-protected:
-    void SetUp() override
-    {
-        for (const char *what : {"all", "default", "lo"})
-            std::ofstream(std::string("/proc/sys/net/ipv6/conf/") + what + "/disable_ipv6") << 0;
-        std::ofstream("/proc/sys/net/ipv6/conf/default/accept_dad") << 0;
-        run("ip link set lo down");
-        run("ip link set lo up");
-    }
-};
 
 TEST_F(Ip6, ReachesMembersOfBothFamilies)
 {

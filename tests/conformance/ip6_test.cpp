@@ -136,10 +136,11 @@ TEST_F(Ip6, ControlMessages)
     expect_conformant(
         mirror(), six(),
         {
-            {"IPV6_PKTINFO source", {}, info(0, "fd01::5")},
+            // no source for IPv4, which a socket like this can send by as well
+            {"IPV6_PKTINFO source", {}, info(0, "fd01::5"), 0, false},
             {"IPV6_PKTINFO device", {}, info(near, "::")},
             {"IPV6_PKTINFO device near2", {}, info(near2, "::"), 0, true, "far2"},
-            {"IPV6_PKTINFO both", {}, info(near2, "fd01::5"), 0, true, "far2"},
+            {"IPV6_PKTINFO both", {}, info(near2, "fd01::5"), 0, false, "far2"},
             {"IPV6_TCLASS", {}, message(IPV6_TCLASS, 0x68)},
             {"IPV6_TCLASS over the option", six_option(IPV6_TCLASS, 0x10), message(IPV6_TCLASS, 0)},
             {"IPV6_TCLASS of the option", six_option(IPV6_TCLASS, 0x10), message(IPV6_TCLASS, -1)},
@@ -342,10 +343,11 @@ TEST_F(Ip6, LinkLocal)
     duel.send({.data = pattern(100)}, o);
 }
 
+// They go where the route says.
 TEST_F(Ip6, LinkLocalWithoutAScope)
 {
-    Duel nowhere(mirror(), members6("fe80::", n));
-    nowhere.send({.data = pattern(100)}, nowhere.all_fail(EINVAL));
+    Duel duel(mirror(), members6("fe80::", n));
+    duel.send({.data = pattern(100)}, duel.all_fast());
 }
 
 TEST_F(Ip6, Multicast)

@@ -399,7 +399,7 @@ static void fast_charges_the_socket(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 6000, sk_wmem_alloc_get(sk));
 	KUNIT_EXPECT_EQ(test, 0, udp_group_reserve(sk, 64, 1000));
 	KUNIT_EXPECT_EQ(test, 6000, sk_wmem_alloc_get(sk));
-	/* Who waits for room hears of what was not needed, and of nothing else */
+	/* Who waits for room hears of what was not needed, and only of it */
 	sk->sk_user_data = NULL;
 	sk->sk_write_space = fast_wakes;
 	udp_group_unreserve(sk, 0, 1000);

@@ -35,8 +35,9 @@ inline void in_thread(void (*call)())
     std::thread([call] {
         try {
             call();
-            if (if_nametoindex("v0"))
+            if (if_nametoindex("v0")) {
                 EXPECT_EQ(std::system("ip link del v0"), 0);
+            }
         } catch (const std::exception &e) {
             ADD_FAILURE() << e.what();
         }

@@ -140,7 +140,7 @@ TEST_F(Ip6, ControlMessages)
             {"IPV6_PKTINFO source", {}, info(0, "fd01::5"), 0, false},
             {"IPV6_PKTINFO device", {}, info(near, "::"), 0, false},
             {"IPV6_PKTINFO device near2", {}, info(near2, "::"), 0, false, "far2"},
-            {"IPV6_PKTINFO both", {}, info(near2, "fd01::5"), 0, false, "far2"},
+            {"IPV6_PKTINFO both", {}, info(near, "fd01::5"), 0, false},
             {"IPV6_TCLASS", {}, message(IPV6_TCLASS, 0x68)},
             {"IPV6_TCLASS over the option", six_option(IPV6_TCLASS, 0x10), message(IPV6_TCLASS, 0)},
             {"IPV6_TCLASS of the option", six_option(IPV6_TCLASS, 0x10), message(IPV6_TCLASS, -1)},

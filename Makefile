@@ -9,6 +9,7 @@ help:
 	@echo 'make demo            build the kernel, boot it, stream a file to 64 receivers'
 	@echo '                     (FILE=PATH: another file)'
 	@echo 'make test            all tests: KUnit, selftests, library; in QEMU on a debug kernel'
+	@echo 'make test-long       races and faults for long; SECONDS= on each kernel, TIMES='
 	@echo 'make check           what reviewers run, on every patch; check-fast is a part of it'
 	@echo 'make conformance     groups against sendto(), packet by packet (FILTER=...)'
 	@echo 'make bench-quick     instructions a member, for each way of sending; the aims'
@@ -31,6 +32,9 @@ demo:
 
 test:
 	@tests/run.sh
+
+test-long:
+	@tests/torture/run.sh '$(or $(SECONDS),1800)' '$(or $(TIMES),1000)' '$(or $(SEED),1)'
 
 check:
 	@kernel/scripts/check.sh all
@@ -86,5 +90,5 @@ install: lib
 clean:
 	rm -rf build
 
-.PHONY: help demo test check check-fast conformance bench-quick bench bench-profile bench-um \
+.PHONY: help demo test test-long check check-fast conformance bench-quick bench bench-profile bench-um \
 	bench-capacity bench-interface bench-iperf shell kernel patch apply module lib install clean

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Boots a kernel in QEMU and brings back what the guest leaves in /results:
 # boot.sh BZIMAGE INITRAMFS OUTDIR SECONDS [QEMU-OPTION...]
-# APPEND is added to the kernel's command line, ACCEL is QEMU's accelerator.
+# APPEND is added to the kernel's command line, ACCEL is QEMU's accelerator. Lines
+# that match TOLERATE are no complaint.
 #
 # The verdict comes through the second serial port as files. It counts only if
 # it is complete, the guest's script ended with 0, and the kernel had nothing
@@ -34,7 +35,8 @@ if ! tar -C "$out/results" -xf "$out/results.tar" 2>"$out/tar.log" ||
 fi
 
 if grep -E -n 'WARNING:|BUG:|UBSAN:|Oops|Kernel panic|possible .* detected|suspicious RCU|INFO: (task|rcu)|unreferenced object|refcount_t:|unregister_netdevice: waiting|ref_tracker|leaked reference|ODEBUG|kmemleak: [1-9]' \
-	"$out/console.log" "$out/results/dmesg" >"$out/splats"; then
+	"$out/console.log" "$out/results/dmesg" |
+	grep -v -E -- "${TOLERATE:-^$}" >"$out/splats"; then
 	cat "$out/splats" >&2
 	die "the kernel complained, see $out/console.log"
 fi

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What happens to the world while others send: each kind at its own pace.
+#pragma once
+
+#include "world.hpp"
+
+namespace torture {
+
+struct Disturbance {
+    const char *name;
+    // The i-th time.
+    void (*strike)(World &world, Census &census, unsigned i);
+};
+
+std::vector<Disturbance> disturbances();
+
+} // namespace torture

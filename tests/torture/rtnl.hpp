@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Devices, addresses, routes and neighbours by netlink: programs would be too slow
+// for a thousand changes of the world.
+#pragma once
+
+#include "endpoint.hpp"
+
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+
+namespace torture {
+
+class Request {
+public:
+    template <typename Header> Request(uint16_t type, uint16_t flags, const Header &header)
+    {
+        nlmsghdr h{};
+        h.nlmsg_type = type;
+        h.nlmsg_flags = static_cast<uint16_t>(NLM_F_REQUEST | NLM_F_ACK | flags);
+        put(&h, sizeof(h));
+        put(&header, sizeof(header));
+    }
+    Request &attribute(uint16_t type, const std::string &value)
+    {
+        rtattr a{static_cast<uint16_t>(sizeof(rtattr) + value.size()), type};
+        put(&a, sizeof(a));
+        put(value.data(), value.size());
+        return *this;
+    }
+    Request &attribute(uint16_t type, uint32_t value)
+    {
+        return attribute(type, std::string(reinterpret_cast<char *>(&value), sizeof(value)));
+    }
+    std::string bytes() const
+    {
+        std::string all = bytes_;
+        auto len = static_cast<uint32_t>(all.size());
+        memcpy(all.data(), &len, sizeof(len)); // nlmsg_len is first
+        return all;
+    }
+    // What is behind the header, as the value of an attribute.
+    std::string inside(size_t header) const { return bytes_.substr(NLMSG_HDRLEN + header); }
+    std::string behind() const { return bytes_.substr(NLMSG_HDRLEN); }
+
+private:
+    void put(const void *data, size_t len)
+    {
+        bytes_.append(static_cast<const char *>(data), len);
+        bytes_.resize(NLMSG_ALIGN(bytes_.size()));
+    }
+    std::string bytes_;
+};
+
+// Acts on the namespace in which it was made.
+class Rtnl {
+public:
+    Rtnl() : fd_(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)) {}
+    long add_dummy(const std::string &name) const
+    {
+        Request link(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, ifinfomsg{});
+        link.attribute(IFLA_IFNAME, zero(name));
+        return ask(link.attribute(IFLA_LINKINFO, kind("dummy", "")));
+    }
+    // The other end is in another namespace.
+    long add_veth(const std::string &name, const std::string &peer, int peer_ns) const
+    {
+        Request other(0, 0, ifinfomsg{});
+        other.attribute(IFLA_IFNAME, zero(peer));
+        other.attribute(IFLA_NET_NS_FD, static_cast<uint32_t>(peer_ns));
+        Request data(0, 0, ifinfomsg{});
+        data.attribute(VETH_INFO_PEER, other.behind());
+        Request link(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, ifinfomsg{});
+        link.attribute(IFLA_IFNAME, zero(name));
+        return ask(link.attribute(IFLA_LINKINFO, kind("veth", data.inside(sizeof(ifinfomsg)))));
+    }
+    long set_up(const std::string &name) const
+    {
+        ifinfomsg up = info(name);
+        up.ifi_flags = up.ifi_change = IFF_UP;
+        return ask({RTM_NEWLINK, 0, up});
+    }
+    long del_link(const std::string &name) const { return ask({RTM_DELLINK, 0, info(name)}); }
+    // An address of a device, its prefix included.
+    long address(bool add, const std::string &device, const std::string &ip, uint8_t prefix) const
+    {
+        ifaddrmsg m{};
+        m.ifa_family = family(ip);
+        m.ifa_prefixlen = prefix;
+        m.ifa_flags = IFA_F_NODAD;
+        m.ifa_index = if_nametoindex(device.c_str());
+        auto type = add ? RTM_NEWADDR : RTM_DELADDR;
+        Request r(static_cast<uint16_t>(type), add ? NLM_F_CREATE | NLM_F_REPLACE : 0, m);
+        return ask(r.attribute(IFA_LOCAL, raw(ip)).attribute(IFA_ADDRESS, raw(ip)));
+    }
+    long route(bool add, const std::string &device, const std::string &ip, uint8_t prefix) const
+    {
+        rtmsg m{};
+        m.rtm_family = family(ip);
+        m.rtm_dst_len = prefix;
+        m.rtm_table = RT_TABLE_MAIN;
+        m.rtm_protocol = RTPROT_BOOT;
+        m.rtm_scope = m.rtm_family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+        m.rtm_type = RTN_UNICAST;
+        auto type = add ? RTM_NEWROUTE : RTM_DELROUTE;
+        Request r(static_cast<uint16_t>(type), add ? NLM_F_CREATE | NLM_F_REPLACE : 0, m);
+        return ask(
+            r.attribute(RTA_DST, raw(ip)).attribute(RTA_OIF, if_nametoindex(device.c_str())));
+    }
+    long neighbour(bool add, const std::string &device, const std::string &ip) const
+    {
+        ndmsg m{};
+        m.ndm_family = family(ip);
+        m.ndm_ifindex = static_cast<int>(if_nametoindex(device.c_str()));
+        m.ndm_state = NUD_PERMANENT;
+        auto type = add ? RTM_NEWNEIGH : RTM_DELNEIGH;
+        Request r(static_cast<uint16_t>(type), add ? NLM_F_CREATE | NLM_F_REPLACE : 0, m);
+        r.attribute(NDA_DST, raw(ip));
+        return ask(r.attribute(NDA_LLADDR, std::string("\x02\0\0\0\0\x02", 6)));
+    }
+
+private:
+    static std::string zero(const std::string &name) { return name + '\0'; }
+    static uint8_t family(const std::string &ip)
+    {
+        return ip.find(':') == std::string::npos ? AF_INET : AF_INET6;
+    }
+    static std::string raw(const std::string &ip)
+    {
+        auto addr = packed(ip, 0);
+        return family(ip) == AF_INET ? addr.substr(offsetof(sockaddr_in, sin_addr), 4)
+                                     : addr.substr(offsetof(sockaddr_in6, sin6_addr), 16);
+    }
+    static ifinfomsg info(const std::string &name)
+    {
+        ifinfomsg m{};
+        m.ifi_index = static_cast<int>(if_nametoindex(name.c_str()));
+        return m;
+    }
+    static std::string kind(const std::string &name, const std::string &data)
+    {
+        Request r(0, 0, ifinfomsg{});
+        r.attribute(IFLA_INFO_KIND, name);
+        if (!data.empty())
+            r.attribute(IFLA_INFO_DATA, data);
+        return r.inside(sizeof(ifinfomsg));
+    }
+    // 0 or -errno.
+    long ask(const Request &request) const
+    {
+        auto bytes = request.bytes();
+        alignas(nlmsghdr) char answer[8192];
+        if (send(fd_.get(), bytes.data(), bytes.size(), 0) < 0 ||
+            recv(fd_.get(), answer, sizeof(answer), 0) < 0)
+            return -errno;
+        nlmsgerr e;
+        memcpy(&e, answer + NLMSG_HDRLEN, sizeof(e));
+        return e.error;
+    }
+    Fd fd_;
+};
+
+} // namespace torture

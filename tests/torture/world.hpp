@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Where the torture takes place: a namespace with devices that come and go, those
+// who receive, and the addresses that a group can have.
+#pragma once
+
+#include "census.hpp"
+#include "rtnl.hpp"
+
+#include "../selftests/messages.hpp"
+
+#include <functional>
+#include <random>
+#include <thread>
+
+namespace torture {
+
+using Random = std::mt19937;
+
+// What a private part begins with: whose it is.
+constexpr std::string_view private_mark = "PRIVATE:";
+constexpr size_t private_length = private_mark.size() + sizeof(sockaddr_in6);
+
+class World {
+public:
+    explicit World(Census &census);
+    ~World();
+    // Some addresses, each once; IPv4 only, or both families.
+    std::vector<std::string> pick(Random &random, int family) const;
+    // One of them, of the family alone.
+    std::string one(Random &random, int family) const;
+    // The devices of the namespace as they are meant to be; false: none of it.
+    void device(const Rtnl &rtnl, bool there) const;
+    void addresses(const Rtnl &rtnl, bool there) const;
+    void routes(const Rtnl &rtnl, bool there) const;
+    void neighbours(const Rtnl &rtnl, bool there) const;
+    const selftest::NetNs &ns() const { return ns_; }
+
+private:
+    void receive(const std::atomic<bool> &done);
+    void check(const Endpoint &who, const std::string &data);
+
+    Census &census_;
+    selftest::NetNs ns_, peer_;
+    std::vector<Endpoint> receivers_;
+    std::vector<std::string> universe_[2]; // IPv4, and both
+    std::atomic<bool> done_ = false;
+    std::thread receiver_;
+};
+
+} // namespace torture

@@ -255,7 +255,7 @@ static void udp_group_ip6_build(struct udp_group_fast *f,
 			__skb_set_sw_hash(skb, READ_ONCE(m->hash), true);
 		label = ip6_make_flowlabel(net, skb, 0, true, NULL);
 	}
-	/* A control message can say -1, which is 255 here: see ip6_setup_cork() */
+	/* -1 by a control message is 255: see ip6_setup_cork() */
 	ip6_flow_hdr(&h->ip, (u8)f->ipc6.tclass, label);
 	h->ip.daddr = *daddr;
 	h->udp.dest = m->addr.in6.sin6_port;

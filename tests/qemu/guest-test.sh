@@ -1,12 +1,14 @@
 # shellcheck shell=sh
-# What `make test` runs in the guest: every program in /tests, then a search for
-# leaks. Each leaves its own result; the host counts them.
+# What tests run in the guest: every program in /tests, then a search for leaks.
+# Each leaves its own result; the host counts them.
 
 fail=0
 
 # autoload_test comes first: it is about a module that nobody has used yet.
-mkdir /first && mv /tests/autoload_test /first/
+mkdir /first
+[ ! -e /tests/autoload_test ] || mv /tests/autoload_test /first/
 for t in /first/* /tests/*; do
+	[ -e "$t" ] || continue
 	name=${t##*/}
 	echo "guest: $name"
 	GTEST_OUTPUT=xml:/results/$name.xml "$t" --gtest_color=no \

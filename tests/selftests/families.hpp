@@ -60,10 +60,9 @@ public:
         : fd_(socket(at.family, SOCK_DGRAM | SOCK_CLOEXEC, 0)), addr_(at)
     {
         socklen_t len = length(addr_);
-        timeval timeout{.tv_sec = 10, .tv_usec = 0};
         int large = 4 << 20;
         if (bind(fd_.get(), &addr_.sa, len) < 0 || getsockname(fd_.get(), &addr_.sa, &len) < 0 ||
-            setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0 ||
+            !set_patience(fd_.get()) ||
             setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &large, sizeof(large)) < 0)
             throw std::runtime_error(std::string("peer: ") + strerror(errno));
     }

@@ -67,7 +67,7 @@ TEST_P(Parity6, ZeroCopyNotifiesOfEachDatagram)
             EXPECT_EQ(s.send(data, MSG_ZEROCOPY), flags ? 8 : static_cast<long>(size));
             expect_each(peers, data);
             for (uint32_t last = id + 6; id < last;) {
-                auto n = queued_error(s.fd(), 10000);
+                auto n = queued_error(s.fd(), patience);
                 ASSERT_TRUE(n) << "at " << id;
                 EXPECT_EQ(n->err.ee_origin, SO_EE_ORIGIN_ZEROCOPY);
                 EXPECT_EQ(n->err.ee_errno, 0u);
@@ -96,7 +96,7 @@ TEST_P(Parity6, TimestampsOfEachDatagram)
             EXPECT_EQ(s.send("x"), 1);
             expect_each(peers, "x");
         }
-        auto n = queued_error(s.fd(), 10000);
+        auto n = queued_error(s.fd(), patience);
         ASSERT_TRUE(n) << id;
         EXPECT_EQ(n->err.ee_origin, SO_EE_ORIGIN_TIMESTAMPING);
         EXPECT_EQ(n->err.ee_info, static_cast<uint32_t>(SCM_TSTAMP_SND));

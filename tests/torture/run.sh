@@ -35,7 +35,7 @@ for config in "${kernels[@]}"; do
 		expected+=$config-$name.xml,
 	done
 	"$REPO/tests/qemu/initramfs.sh" "$out/$config.gz" "${bzimage%/arch/*}" \
-		"$REPO/tests/torture/guest.sh" "${programs[@]}"
+		"$REPO/tests/qemu/guest-test.sh" "${programs[@]}"
 	TOLERATE=$tolerate APPEND="TORTURE_SECONDS=$duration TORTURE_TIMES=$times \
 		TORTURE_SEED=$seed TORTURE_SNAPSHOT_SECONDS=20 TORTURE_FAULT_STEP=1" \
 		"$REPO/tests/qemu/boot.sh" "$bzimage" "$out/$config.gz" "$out/$config" \

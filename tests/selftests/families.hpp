@@ -8,11 +8,6 @@ namespace selftest {
 
 using Address = udp_group_addr;
 
-inline socklen_t length(const Address &a)
-{
-    return a.family == AF_INET ? sizeof(a.in) : sizeof(a.in6);
-}
-
 // The family is what the text is of.
 inline Address either(const std::string &ip, uint16_t port, uint32_t scope = 0)
 {
@@ -36,7 +31,7 @@ inline std::string packed(std::span<const Address> addrs)
 {
     std::string bytes;
     for (const auto &a : addrs)
-        bytes.append(reinterpret_cast<const char *>(&a), length(a));
+        bytes.append(reinterpret_cast<const char *>(&a), address_length(a));
     return bytes;
 }
 
@@ -54,35 +49,14 @@ inline Control skipping(Control control, std::span<const Address> addrs)
 
 // A receiver of either family. One at a mapped address is an AF_INET6 socket that
 // receives by IPv4.
-class Peer {
+class Peer : public ReceiverAt<Address> {
 public:
-    explicit Peer(const Address &at)
-        : fd_(socket(at.family, SOCK_DGRAM | SOCK_CLOEXEC, 0)), addr_(at)
+    explicit Peer(const Address &at) : ReceiverAt(at)
     {
-        socklen_t len = length(addr_);
         int large = 4 << 20;
-        if (bind(fd_.get(), &addr_.sa, len) < 0 || getsockname(fd_.get(), &addr_.sa, &len) < 0 ||
-            !set_patience(fd_.get()) ||
-            setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &large, sizeof(large)) < 0)
+        if (setsockopt(fd(), SOL_SOCKET, SO_RCVBUFFORCE, &large, sizeof(large)) < 0)
             throw std::runtime_error(std::string("peer: ") + strerror(errno));
     }
-    int fd() const { return fd_.get(); }
-    const Address &address() const { return addr_; }
-    // The next datagram; waits for it.
-    std::optional<std::string> next(int flags = 0) const
-    {
-        std::string buf(65536, '\0');
-        ssize_t n = recv(fd_.get(), buf.data(), buf.size(), flags);
-        if (n < 0)
-            return std::nullopt;
-        buf.resize(static_cast<size_t>(n));
-        return buf;
-    }
-    bool empty() const { return !next(MSG_DONTWAIT); }
-
-private:
-    Fd fd_;
-    Address addr_;
 };
 
 // Whom a group is of: sockets of this family have members at these, in turns.
@@ -136,15 +110,6 @@ inline void expect_none(std::span<const Peer> peers)
 {
     for (size_t i = 0; i < peers.size(); i++)
         EXPECT_TRUE(peers[i].empty()) << "peer " << i;
-}
-
-// The thread's namespace gets IPv6, with addresses that can be used at once.
-inline void enable_ip6()
-{
-    for (const char *what : {"all", "default", "lo"})
-        std::ofstream(std::string("/proc/sys/net/ipv6/conf/") + what + "/disable_ipv6") << 0;
-    std::ofstream("/proc/sys/net/ipv6/conf/default/accept_dad") << 0;
-    run("ip link set lo down; ip link set lo up");
 }
 
 // A namespace with both families around each test.

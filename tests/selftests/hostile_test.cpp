@@ -103,9 +103,7 @@ TEST_F(Hostile, PoliciesHoldAtOnce)
 // The namespace can demand flow labels of sockets that do not want them.
 TEST_F(Hostile, LabelsThatAreForced)
 {
-    std::ofstream("/proc/sys/net/ipv6/conf/all/disable_ipv6") << 0;
-    std::ofstream("/proc/sys/net/ipv6/conf/lo/disable_ipv6") << 0;
-    run("ip link set lo down; ip link set lo up");
+    enable_ip6();
     Fd receiver(socket(AF_INET6, SOCK_DGRAM, 0));
     sockaddr_in6 there{};
     there.sin6_family = AF_INET6;

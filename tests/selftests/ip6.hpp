@@ -55,47 +55,12 @@ inline std::string members(const Sender &s)
     return bytes;
 }
 
-class Receiver6 {
-public:
-    explicit Receiver6(sockaddr_in6 at)
-        : fd_(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0)), addr_(at)
-    {
-        socklen_t len = sizeof(addr_);
-        if (bind(fd_.get(), reinterpret_cast<sockaddr *>(&addr_), len) < 0 ||
-            getsockname(fd_.get(), reinterpret_cast<sockaddr *>(&addr_), &len) < 0 ||
-            !set_patience(fd_.get()))
-            throw std::runtime_error("receiver");
-    }
-    int fd() const { return fd_.get(); }
-    const sockaddr_in6 &address() const { return addr_; }
-    std::optional<std::string> next(int flags = 0)
-    {
-        std::string buf(65536, '\0');
-        ssize_t n = recv(fd_.get(), buf.data(), buf.size(), flags);
-        if (n < 0)
-            return std::nullopt;
-        buf.resize(static_cast<size_t>(n));
-        return buf;
-    }
-    bool empty() { return !next(MSG_DONTWAIT); }
-    void close() { fd_.reset(); }
-
-private:
-    Fd fd_;
-    sockaddr_in6 addr_;
-};
+using Receiver6 = ReceiverAt<sockaddr_in6>;
 
 // A namespace that has IPv6, in which addresses can be used at once.
 class Ip6 : public InNamespace {
 protected:
-    void SetUp() override
-    {
-        for (const char *what : {"all", "default", "lo"})
-            std::ofstream(std::string("/proc/sys/net/ipv6/conf/") + what + "/disable_ipv6") << 0;
-        std::ofstream("/proc/sys/net/ipv6/conf/default/accept_dad") << 0;
-        run("ip link set lo down");
-        run("ip link set lo up");
-    }
+    void SetUp() override { enable_ip6(); }
 };
 
 } // namespace selftest

@@ -225,7 +225,7 @@ TEST_F(InBoth, LeavesOutALinkLocalMemberThatHasSent)
     ns.enter();
     Sender s(AF_INET6);
     auto here = either("::", 5000);
-    ASSERT_EQ(bind(s.fd(), &here.sa, length(here)), 0);
+    ASSERT_EQ(bind(s.fd(), &here.sa, address_length(here)), 0);
     timeval timeout{.tv_sec = 10, .tv_usec = 0};
     ASSERT_EQ(setsockopt(s.fd(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)), 0);
     const std::vector<Address> a{either("fe80::2", 4000, if_nametoindex("near1")),
@@ -233,7 +233,7 @@ TEST_F(InBoth, LeavesOutALinkLocalMemberThatHasSent)
     ASSERT_EQ(change(s, SO_SETGRP, a), 0);
     for (size_t i : {0, 1}) {
         auto to = either("fe80::1", 5000, peers[i].address().in6.sin6_scope_id);
-        ASSERT_EQ(sendto(peers[i].fd(), "say", 3, 0, &to.sa, length(to)), 3);
+        ASSERT_EQ(sendto(peers[i].fd(), "say", 3, 0, &to.sa, address_length(to)), 3);
         char data[16];
         Address from{};
         socklen_t len = sizeof(from);

@@ -2,7 +2,7 @@
 // io_uring, one operation at a time.
 #pragma once
 
-#include "support.hpp"
+#include "messages.hpp"
 
 #include <functional>
 #include <liburing.h>
@@ -68,5 +68,26 @@ private:
     io_uring ring_;
     int held_ = 0;
 };
+
+// Each way in which io_uring sends these data; the message has them, too.
+struct Operation {
+    const char *name;
+    std::function<void(io_uring_sqe *)> prepare;
+};
+
+inline std::vector<Operation> operations(const Sender &s, const std::string &data,
+                                         const Message &message)
+{
+    const int fd = s.fd();
+    const msghdr *msg = &message.header();
+    return {
+        {"send",
+         [=, &data](auto sqe) { io_uring_prep_send(sqe, fd, data.data(), data.size(), 0); }},
+        {"sendmsg", [=](auto sqe) { io_uring_prep_sendmsg(sqe, fd, msg, 0); }},
+        {"send_zc",
+         [=, &data](auto sqe) { io_uring_prep_send_zc(sqe, fd, data.data(), data.size(), 0, 0); }},
+        {"sendmsg_zc", [=](auto sqe) { io_uring_prep_sendmsg_zc(sqe, fd, msg, 0); }},
+    };
+}
 
 } // namespace selftest

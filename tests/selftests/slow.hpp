@@ -93,10 +93,10 @@ inline int charged(const Sender &s)
 
 // The estimate of the room is never too low: a send that may not wait, with
 // something in the buffer, reaches all or does not start.
-inline void expect_all_or_none(const Sender &s, uint64_t members, size_t len)
+inline void expect_all_or_none(const Sender &s, uint64_t members, size_t len, int more = 0)
 {
     // room for several sends, and not for very many
-    int size = std::max(100000, 50 * static_cast<int>(len));
+    int size = std::max(100000, 50 * static_cast<int>(len)) + more;
     ASSERT_EQ(s.option(SOL_SOCKET, SO_SNDBUFFORCE, size), 0);
     std::string data(len, 'x');
     long err = 0;

@@ -138,21 +138,38 @@ private:
     Fd before_, self_;
 };
 
-class Receiver {
+// The thread's namespace gets IPv6, with addresses that can be used at once.
+inline void enable_ip6()
+{
+    for (const char *what : {"all", "default", "lo"})
+        std::ofstream(std::string("/proc/sys/net/ipv6/conf/") + what + "/disable_ipv6") << 0;
+    std::ofstream("/proc/sys/net/ipv6/conf/default/accept_dad") << 0;
+    run("ip link set lo down; ip link set lo up");
+}
+
+// Length of an address, as its family says.
+template <typename Address> socklen_t address_length(const Address &a)
+{
+    return reinterpret_cast<const sockaddr &>(a).sa_family == AF_INET ? sizeof(sockaddr_in)
+                                                                      : sizeof(sockaddr_in6);
+}
+
+// A socket at an address, which has a port of its own if that is 0.
+template <typename Address> class ReceiverAt {
 public:
-    explicit Receiver(std::string_view ip = "127.0.0.1", uint16_t port = 0)
-        : fd_(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)), addr_(selftest::address(ip, port))
+    explicit ReceiverAt(const Address &at) : addr_(at)
     {
-        socklen_t len = sizeof(addr_);
-        if (bind(fd_.get(), reinterpret_cast<sockaddr *>(&addr_), len) < 0 ||
-            getsockname(fd_.get(), reinterpret_cast<sockaddr *>(&addr_), &len) < 0 ||
+        auto sa = reinterpret_cast<sockaddr *>(&addr_);
+        socklen_t len = address_length(addr_);
+        fd_ = Fd(socket(sa->sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+        if (bind(fd_.get(), sa, len) < 0 || getsockname(fd_.get(), sa, &len) < 0 ||
             !set_patience(fd_.get()))
-            throw std::runtime_error("receiver");
+            throw std::runtime_error(std::string("receiver: ") + strerror(errno));
     }
     int fd() const { return fd_.get(); }
-    const sockaddr_in &address() const { return addr_; }
+    const Address &address() const { return addr_; }
     // The next datagram; waits for it.
-    std::optional<std::string> next(int flags = 0)
+    std::optional<std::string> next(int flags = 0) const
     {
         std::string buf(65536, '\0');
         ssize_t n = recv(fd_.get(), buf.data(), buf.size(), flags);
@@ -161,12 +178,19 @@ public:
         buf.resize(static_cast<size_t>(n));
         return buf;
     }
-    bool empty() { return !next(MSG_DONTWAIT); }
+    bool empty() const { return !next(MSG_DONTWAIT); }
     void close() { fd_.reset(); }
 
 private:
     Fd fd_;
-    sockaddr_in addr_;
+    Address addr_;
+};
+
+class Receiver : public ReceiverAt<sockaddr_in> {
+public:
+    explicit Receiver(std::string_view ip = "127.0.0.1", uint16_t port = 0)
+        : ReceiverAt(selftest::address(ip, port))
+    {}
 };
 
 inline std::vector<sockaddr_in> addresses(std::span<const Receiver> receivers)

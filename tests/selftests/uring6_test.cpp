@@ -19,19 +19,8 @@ TEST_P(IoUring6, ReachesEveryone)
     Ring ring;
     const auto data = pattern(3000);
     Message message(data, Control().add(SOL_SOCKET, SO_MARK, 7));
-    struct {
-        const char *name;
-        std::function<void(io_uring_sqe *)> prepare;
-    } operations[] = {
-        {"send", [&](auto sqe) { io_uring_prep_send(sqe, s.fd(), data.data(), data.size(), 0); }},
-        {"sendmsg", [&](auto sqe) { io_uring_prep_sendmsg(sqe, s.fd(), &message.header(), 0); }},
-        {"send_zc",
-         [&](auto sqe) { io_uring_prep_send_zc(sqe, s.fd(), data.data(), data.size(), 0, 0); }},
-        {"sendmsg_zc",
-         [&](auto sqe) { io_uring_prep_sendmsg_zc(sqe, s.fd(), &message.header(), 0); }},
-    };
     uint64_t sends = 0;
-    for (const auto &op : operations) {
+    for (const auto &op : operations(s, data, message)) {
         for (unsigned flags : {0u, static_cast<unsigned>(IOSQE_ASYNC)}) {
             for (uint32_t counts : {0u, GRP_F_COUNT}) {
                 SCOPED_TRACE(std::string(op.name) + (flags ? ", by a worker" : ""));

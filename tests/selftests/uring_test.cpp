@@ -19,19 +19,8 @@ TEST_F(IoUring, ReachesEveryone)
     const std::string data = pattern(3000);
     const long length = 3000;
     Message message(data, Control().add(SOL_IP, IP_TTL, 11));
-    struct {
-        const char *name;
-        std::function<void(io_uring_sqe *)> prepare;
-    } operations[] = {
-        {"send", [&](auto sqe) { io_uring_prep_send(sqe, s.fd(), data.data(), data.size(), 0); }},
-        {"sendmsg", [&](auto sqe) { io_uring_prep_sendmsg(sqe, s.fd(), &message.header(), 0); }},
-        {"send_zc",
-         [&](auto sqe) { io_uring_prep_send_zc(sqe, s.fd(), data.data(), data.size(), 0, 0); }},
-        {"sendmsg_zc",
-         [&](auto sqe) { io_uring_prep_sendmsg_zc(sqe, s.fd(), &message.header(), 0); }},
-    };
     uint64_t sends = 0;
-    for (const auto &op : operations) {
+    for (const auto &op : operations(s, data, message)) {
         for (unsigned flags : {0u, static_cast<unsigned>(IOSQE_ASYNC)}) {
             SCOPED_TRACE(std::string(op.name) + (flags ? ", by a worker" : ""));
             // what is zero-copied is held until the receivers have it

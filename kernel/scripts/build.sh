@@ -47,8 +47,26 @@ if ! cmp -s "$obj/wanted.config.new" "$obj/wanted.config" ||
 	mv "$obj/wanted.config.new" "$obj/wanted.config"
 fi
 
+# What records coverage or looks for undefined behaviour does so in this
+# project's files, and the latter in those that it patches as well: kbuild takes
+# the choice for a file from a variable, and a command line's variable is as good
+# as a makefile's.
+instrument=()
+if grep -qx CONFIG_KCOV=y "$obj/.config"; then
+	for f in "$REPO"/net/core/xmit_batch.c "$REPO"/net/ipv4/udp_group_*.c; do
+		f=$(basename "$f" .c).o
+		case $f in *_kunit.o) continue ;; esac
+		instrument+=("KCOV_INSTRUMENT_$f=y" "GCOV_PROFILE_$f=y" "UBSAN_SANITIZE_$f=y")
+	done
+	while read -r f; do
+		instrument+=("UBSAN_SANITIZE_$f=y")
+	done < <(sed -n 's,^+++ b/net/.*/\(.*\)\.c$,\1.o,p' "$REPO/kernel/patches/$KVER"/*.diff | sort -u)
+	# and nobody else does
+	instrument+=(KCOV_INSTRUMENT=n GCOV_PROFILE=n UBSAN_SANITIZE=n)
+fi
+
 quiet "$obj/build.log" "building Linux $KVER, config $config, on $JOBS cores" \
-	kmake -j"$JOBS" "${goals[@]}"
+	kmake -j"$JOBS" "${instrument[@]}" "${goals[@]}"
 [ "$image" = linux ] || quiet "$obj/install.log" "installing its modules and headers" \
 	sh -ec 'make -s -C "$1" O="$2" INSTALL_MOD_PATH="$2/root" modules_install
 		make -s -C "$1" O="$2" INSTALL_HDR_PATH="$2/usr" headers_install' sh "$TREE" "$obj"

@@ -62,7 +62,7 @@ need() {
 
 need_for_kernel() {
 	need "linux-source-$KVER" build-essential bc bison flex libelf-dev \
-		libssl-dev xz-utils ccache cpio kmod rsync git python3 perl
+		libssl-dev xz-utils ccache cpio kmod rsync git python3 perl dwarves
 }
 
 # One user of the trees and objects of a kernel version at a time; the scripts

@@ -20,6 +20,8 @@ put() {
 	done
 }
 
+# mktemp's directory is root's alone, and programs of other users need this one
+chmod 755 "$root"
 mkdir -p "$root"/{bin,sbin,usr/bin,usr/sbin,dev,proc,sys,tmp,run,etc,root,results}
 put /bin/busybox bin/busybox
 # busybox's own shell would run its own ip and tc, whatever PATH says

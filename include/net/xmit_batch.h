@@ -28,15 +28,27 @@ struct sock;
 #define XMIT_BATCH_MAX	64
 
 /**
+ * struct xmit_batch_known - what a device can do with packets that are alike
+ * @dev: the device, or NULL if this is not known
+ * @protocol: protocol of the packets
+ * @ip_summed: what they ask for
+ * @features: what the device can do with them
+ */
+struct xmit_batch_known {
+	const struct net_device	*dev;
+	__be16			protocol;
+	u8			ip_summed;
+	netdev_features_t	features;
+};
+
+/**
  * struct xmit_batch - packets on their way to a qdisc
  * @sk: only packets of this socket are kept: not what somebody else sends
  *	from within, an ARP request for instance, nor copies
  * @result: where the verdict on the packet that is sent next goes
  * @is_over: no more packets are kept
- * @dev: device that @features are of, or NULL
- * @protocol: protocol of the packets that they are for
- * @ip_summed: what these ask for
- * @features: what the device can do with them
+ * @known: what was found out for the last packets of IPv4 and of IPv6, which
+ *	may take turns
  * @count: packets that are kept
  * @pkts: the packets, each with its qdisc, queue and result
  *
@@ -48,10 +60,7 @@ struct xmit_batch {
 	const struct sock	*sk;
 	int			*result;
 	bool			is_over;
-	u8			ip_summed;
-	__be16			protocol;
-	const struct net_device	*dev;
-	netdev_features_t	features;
+	struct xmit_batch_known	known[2];
 	unsigned int		count;
 	struct {
 		struct sk_buff		*skb;

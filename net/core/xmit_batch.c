@@ -41,7 +41,8 @@ void xmit_batch_begin(struct xmit_batch *batch, const struct sock *sk)
 	rcu_read_lock_bh();
 	batch->sk = sk;
 	batch->is_over = false;
-	batch->dev = NULL;
+	batch->known[0].dev = NULL;
+	batch->known[1].dev = NULL;
 	batch->count = 0;
 	__this_cpu_write(xmit_batch_current, batch);
 }
@@ -73,27 +74,36 @@ static bool xmit_batch_is_plain(const struct sk_buff *skb)
 	       !(IS_ENABLED(CONFIG_HIGHMEM) && skb_is_nonlinear(skb));
 }
 
+static noinline netdev_features_t
+xmit_batch_find_features(struct sk_buff *skb, struct xmit_batch_known *known)
+{
+	const struct net_device *dev = skb->dev;
+
+	known->features = netif_skb_features(skb);
+	known->protocol = skb->protocol;
+	known->ip_summed = skb->ip_summed;
+	/* These look further, some drivers into the packet */
+	known->dev = dev->netdev_ops->ndo_features_check ||
+		     eth_type_vlan(skb->protocol) ? NULL : dev;
+	return known->features;
+}
+
 /* netif_skb_features(), or what it said of a packet before. What that depends
  * on is compared.
  */
 netdev_features_t __xmit_batch_features(struct sk_buff *skb)
 {
 	struct xmit_batch *batch = __this_cpu_read(xmit_batch_current);
-	const struct net_device *dev = skb->dev;
+	struct xmit_batch_known *known;
 
 	if (skb->sk != batch->sk || !xmit_batch_is_plain(skb))
 		return netif_skb_features(skb);
-	if (batch->dev == dev && batch->protocol == skb->protocol &&
-	    batch->ip_summed == skb->ip_summed)
-		return batch->features;
-
-	batch->features = netif_skb_features(skb);
-	batch->protocol = skb->protocol;
-	batch->ip_summed = skb->ip_summed;
-	/* These look further, some drivers into the packet */
-	batch->dev = dev->netdev_ops->ndo_features_check ||
-		     eth_type_vlan(skb->protocol) ? NULL : dev;
-	return batch->features;
+	/* That is one for IPv4 and one for IPv6 */
+	known = &batch->known[ntohs(skb->protocol) % 2];
+	if (known->dev == skb->dev && known->protocol == skb->protocol &&
+	    known->ip_summed == skb->ip_summed)
+		return known->features;
+	return xmit_batch_find_features(skb, known);
 }
 
 static void xmit_batch_enqueue(struct xmit_batch *batch, unsigned int from,

@@ -82,7 +82,7 @@ static bool udp_group_is_plain(const struct udp_group_send *s,
 	if (s->msg->msg_flags & (MSG_CONFIRM | MSG_PROBE | MSG_ZEROCOPY |
 				 MSG_SPLICE_PAGES))
 		return false;
-	if (ipc->gso_size || s->err4 || s->err6)
+	if (ipc->gso_size)
 		return false;
 	sock_tx_timestamp(s->sk, ipc->sockc.tsflags, &tx_flags);
 	return !tx_flags;
@@ -163,9 +163,9 @@ static int udp_group_init_payload(struct udp_group_fast *f, unsigned int room)
 	size_t len = s->len - own;
 	int err;
 
-	room = round_down(room - UDP_GROUP_HEADROOM, UDP_GROUP_COPY_STEP);
+	room -= UDP_GROUP_HEADROOM + f->headers;
 	if (unlikely(own)) {
-		if (f->headers + own > room)
+		if (own > room)
 			return -ENOBUFS;
 		err = udp_group_init_prefixes(f);
 		if (err)
@@ -173,7 +173,8 @@ static int udp_group_init_payload(struct udp_group_fast *f, unsigned int room)
 		iov_iter_advance(from, iov_iter_count(from) - len);
 	}
 	return udp_group_payload_init(&f->payload, s->sk, from, len,
-				      room - f->headers - own);
+				      round_down(room - own,
+						 UDP_GROUP_COPY_STEP));
 }
 
 /**
@@ -207,12 +208,12 @@ struct udp_group_fast *udp_group_fast_begin(struct udp_group_send *s,
 	f->nr_skbs = 0;
 	f->prefixes = NULL;
 	f->payload.nr_frags = 0;
-	f->family = AF_UNSPEC;
 	f->sport = inet_sk(s->sk)->inet_sport;
 	f->headers = is_ip6 ? UDP_GROUP_HEADERS6 : UDP_GROUP_HEADERS;
+	f->mark = ipc->sockc.mark;
 	f->is_timed = s->depart || ipc->sockc.transmit_time;
-	f->has_ip4 = udp_group_ip4_begin(f);
-	f->has_ip6 = is_ip6 && udp_group_ip6_begin(f);
+	f->has_ip4 = !s->err4 && udp_group_ip4_begin(f);
+	f->has_ip6 = is_ip6 && !s->err6 && udp_group_ip6_begin(f);
 	if ((!f->has_ip4 && !f->has_ip6) || udp_group_must_ask(f))
 		goto end_fast;
 	if (!udp_group_refill(f, s->end - s->first, s->sk->sk_allocation))
@@ -222,9 +223,8 @@ struct udp_group_fast *udp_group_fast_begin(struct udp_group_send *s,
 	err = udp_group_init_payload(f, room);
 	if (err)
 		goto end_fast;
-	f->headroom = room - s->private_len -
-		      round_up(f->headers + f->payload.copied,
-			       UDP_GROUP_COPY_STEP);
+	f->headroom = room - f->headers - s->private_len -
+		      round_up(f->payload.copied, UDP_GROUP_COPY_STEP);
 
 	f->truesize = f->skbs[0]->truesize;
 	if (f->payload.nr_frags)

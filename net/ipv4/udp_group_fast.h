@@ -18,6 +18,16 @@
  */
 #define UDP_GROUP_CHUNK		10
 
+struct udp_group_headers {
+	struct iphdr	ip;
+	struct udphdr	udp;
+} __packed __aligned(4);
+
+struct udp_group_headers6 {
+	struct ipv6hdr	ip;
+	struct udphdr	udp;
+} __packed __aligned(4);
+
 #define UDP_GROUP_HEADERS	sizeof(struct udp_group_headers)
 #define UDP_GROUP_HEADERS6	sizeof(struct udp_group_headers6)
 
@@ -43,7 +53,7 @@
  * @neigh: the router, NULL if the neighbour is the member itself
  * @ip_sum: sum of the IP header but for what is the member's
  * @pseudo_sum: the same of UDP's pseudo header
- * @headers: the headers, while the last member has another path
+ * @headers: the headers, but for what is the member's
  *
  * Made anew in each RCU section, which its pointers do not outlive.
  */
@@ -59,7 +69,10 @@ struct udp_group_way {
 	struct neighbour		*neigh;
 	__wsum				ip_sum;
 	__wsum				pseudo_sum;
-	struct udp_group_headers6	headers;
+	union {
+		struct udp_group_headers	ip4;
+		struct udp_group_headers6	ip6;
+	} headers;
 };
 
 /**
@@ -70,7 +83,6 @@ struct udp_group_way {
  * @has_ip4: members that are sent to by IPv4 can be sent to here
  * @has_ip6: the same for IPv6
  * @flows: what routes are looked up for, and the numbers of that
- * @family: what the headers in @payload are for, AF_UNSPEC if for nothing yet
  * @sport: source port
  * @autolabel: IPv6 flow labels are made by the kernel
  * @ignore_df6: as @ignore_df, for IPv6
@@ -84,7 +96,8 @@ struct udp_group_way {
  * @path: path that the last member had, if it was checked in this batch, and
  *	datagrams of this message can take it, or NULL
  * @other: the one that it took the place of
- * @priority: priority of the datagrams
+ * @mark: mark of the datagrams
+ * @priority: priority of those that are sent by IPv4
  * @is_timed: they have departure times
  * @ignore_df: they may be fragmented by others all the same
  * @payload: the data
@@ -106,7 +119,6 @@ struct udp_group_fast {
 	bool				has_ip4;
 	bool				has_ip6;
 	struct udp_group_flows		flows;
-	sa_family_t			family;
 	__be16				sport;
 	bool				autolabel;
 	bool				ignore_df6;
@@ -121,6 +133,7 @@ struct udp_group_fast {
 	struct udp_group_path		*other;
 	bool				is_timed;
 	bool				ignore_df;
+	u32				mark;
 	u32				priority;
 	struct udp_group_payload	payload;
 	unsigned int			nr_skbs;
@@ -134,19 +147,6 @@ struct udp_group_fast {
 	struct xmit_batch		batch;
 };
 
-/* The headers, as far as they are the same for all: see udp_group_way_init() */
-static inline struct udp_group_headers *
-udp_group_headers(struct udp_group_fast *f)
-{
-	return &f->payload.linear.ip4.headers;
-}
-
-static inline struct udp_group_headers6 *
-udp_group_headers6(struct udp_group_fast *f)
-{
-	return &f->payload.linear.ip6.headers;
-}
-
 /* udp_group_fast.c */
 bool udp_group_refill(struct udp_group_fast *f, u32 n, gfp_t gfp);
 
@@ -156,11 +156,12 @@ bool udp_group_fits(const struct udp_group_fast *f,
 void udp_group_transmit(struct udp_group_fast *f);
 bool udp_group_is_unhooked(const struct net *net, const struct net_device *dev,
 			   bool is_ip6);
-void *udp_group_put(struct udp_group_fast *f, u32 i, struct sk_buff *skb,
-		    const void *headers, unsigned int headers_len);
-void udp_group_own_skb(struct udp_group_fast *f,
-		       const struct udp_group_way *way,
-		       const struct udp_group_member *m, struct sk_buff *skb);
+void *udp_group_put_private(const struct udp_group_fast *f,
+			    const struct udp_group_way *way, u32 i,
+			    struct sk_buff *skb, unsigned int headers_len);
+void udp_group_set_departure(const struct udp_group_fast *f,
+			     const struct udp_group_member *m,
+			     struct sk_buff *skb);
 __wsum udp_group_sum(struct udp_group_fast *f, const struct udphdr *uh);
 
 /* udp_group_ip6.c */
@@ -206,5 +207,73 @@ udp_group_ip6_count_failure(struct net *net, const struct udp_group_member *m,
 {
 }
 #endif
+
+/* A few words, and too few for memcpy() to be good at it */
+static __always_inline void
+udp_group_copy_steps(void *to, const struct udp_group_payload *p)
+{
+	const void *from = p->data, *end = from + p->copied;
+
+	for (; from < end; from += UDP_GROUP_COPY_STEP) {
+		memcpy(to, from, UDP_GROUP_COPY_STEP);
+		to += UDP_GROUP_COPY_STEP;
+	}
+}
+
+/* Put headers and data into number @i of the batch, which is empty. */
+static __always_inline void *udp_group_put(const struct udp_group_fast *f,
+					   const struct udp_group_way *way,
+					   u32 i, struct sk_buff *skb,
+					   unsigned int ip_len)
+{
+	unsigned int headers_len = ip_len + sizeof(struct udphdr);
+	const struct udp_group_payload *p = &f->payload;
+	void *to;
+
+	skb_reserve(skb, way->hh_len);
+	/* The same as by skb_reset_network_header() */
+	skb->network_header = way->hh_len;
+	skb->transport_header = way->hh_len + ip_len;
+	if (unlikely(f->prefixes)) {
+		to = udp_group_put_private(f, way, i, skb, headers_len);
+	} else {
+		to = __skb_put(skb, headers_len + p->copied);
+		memcpy(to, &way->headers, headers_len);
+		udp_group_copy_steps(to + headers_len, p);
+	}
+	if (p->nr_frags)
+		udp_group_payload_share(p, skb);
+	return to;
+}
+
+/* The device makes the checksum, but for the pseudo header's part. */
+static __always_inline void
+udp_group_offload_sum(const struct udp_group_way *way, struct sk_buff *skb,
+		      struct udphdr *uh, unsigned int ip_len, __wsum sum)
+{
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	skb->csum_start = way->hh_len + ip_len;
+	skb->csum_offset = offsetof(struct udphdr, check);
+	uh->check = ~csum_fold(csum_add(way->pseudo_sum, sum));
+}
+
+/* What a datagram has from its socket, its route and the message. */
+static __always_inline void udp_group_own_skb(struct udp_group_fast *f,
+					      const struct udp_group_way *way,
+					      const struct udp_group_member *m,
+					      struct sk_buff *skb)
+{
+	struct sock *sk = f->s->sk;
+
+	skb->mark = f->mark;
+	if (unlikely(f->is_timed))
+		udp_group_set_departure(f, m, skb);
+	skb_dst_set_noref(skb, way->dst);
+
+	/* It was charged for already: see udp_group_reserve() */
+	skb->sk = sk;
+	skb->destructor = sock_wfree;
+	skb_set_hash_from_sk(skb, sk);
+}
 
 #endif /* _UDP_GROUP_FAST_H */

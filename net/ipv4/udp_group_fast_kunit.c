@@ -269,8 +269,8 @@ static void expect_same(struct kunit *test, struct sk_buff *one,
 static void compare_sizes(struct kunit *test)
 {
 	static const size_t sizes[] = {
-		0, 1, 2, 99, 100, 163, 164, 165, 250, 292, 293, 512, 1471, 1472,
-		9000, 32767, MAX_DATA,
+		0, 1, 2, 63, 64, 65, 99, 100, 250, 255, 256, 257, 292, 293, 319,
+		320, 321, 512, 1471, 1472, 9000, 32767, MAX_DATA,
 	};
 	struct fast_ctx *ctx = test->priv;
 	int i, m, sends;

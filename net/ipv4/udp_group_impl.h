@@ -332,8 +332,9 @@ static inline bool udp_group_addr_is_ip4(const union udp_group_addr *addr)
 
 static inline __be32 udp_group_addr_ip4(const union udp_group_addr *addr)
 {
-	return addr->family == AF_INET ? addr->in.sin_addr.s_addr :
-					 addr->in6.sin6_addr.s6_addr32[3];
+	if (likely(addr->family == AF_INET))
+		return addr->in.sin_addr.s_addr;
+	return addr->in6.sin6_addr.s6_addr32[3];
 }
 
 /* udp_group_version.c: a leaf without members */
@@ -484,22 +485,12 @@ struct udp_group_send {
 	u32				fast;
 };
 
-struct udp_group_headers {
-	struct iphdr	ip;
-	struct udphdr	udp;
-} __packed __aligned(4);
-
-struct udp_group_headers6 {
-	struct ipv6hdr	ip;
-	struct udphdr	udp;
-} __packed __aligned(4);
-
 /* Data that are longer are never copied: no small head has room for them. What
  * is copied is copied in steps: behind it there must be room for the rest of
  * one.
  */
 #define UDP_GROUP_COPY_STEP	64
-#define UDP_GROUP_COPY_MAX	356
+#define UDP_GROUP_COPY_MAX	(5 * UDP_GROUP_COPY_STEP)
 
 /**
  * struct udp_group_payload - what goes into all datagrams of a send
@@ -508,8 +499,7 @@ struct udp_group_headers6 {
  * @csum: sum of the data
  * @nr_frags: number of @frags, 0 if the data are copied
  * @copied: length of the data if they are copied, else 0
- * @linear: what each datagram has a copy of: headers, but for what is the
- *	member's, and behind them the data, unless they are in @frags
+ * @data: the data, if each datagram has a copy
  * @frags: the data, in pages that datagrams share
  */
 struct udp_group_payload {
@@ -518,20 +508,8 @@ struct udp_group_payload {
 	__wsum				csum;
 	unsigned int			nr_frags;
 	unsigned int			copied;
-	struct {
-		union {
-			struct {
-				char				room[24];
-				struct udp_group_headers	headers;
-			} ip4;
-			struct {
-				char				room[4];
-				struct udp_group_headers6	headers;
-			} ip6;
-		};
-		char			data[UDP_GROUP_COPY_MAX +
-					     UDP_GROUP_COPY_STEP];
-	} linear __aligned(8);
+	char				data[UDP_GROUP_COPY_MAX +
+					     UDP_GROUP_COPY_STEP] __aligned(8);
 	skb_frag_t			frags[MAX_SKB_FRAGS];
 };
 
@@ -569,7 +547,8 @@ static inline bool udp_group_is_nobody(const struct udp_group_send *s, u32 slot,
 
 /* udp_group_ip6.c */
 #if IS_ENABLED(CONFIG_IPV6)
-int udp_group_ip6_check_cmsg(struct sock *sk, struct msghdr *msg);
+int udp_group_ip6_check_cmsg(struct sock *sk, struct msghdr *msg,
+			     struct sockcm_cookie *sockc);
 void udp_group_ip6_local_error(struct sock *sk, int err,
 			       const struct sockaddr_in6 *sin6);
 struct dst_entry *udp_group_ip6_route(struct sock *sk,
@@ -577,7 +556,8 @@ struct dst_entry *udp_group_ip6_route(struct sock *sk,
 				      struct udp_group_member *m,
 				      struct udp_group_found *found);
 #else
-static inline int udp_group_ip6_check_cmsg(struct sock *sk, struct msghdr *msg)
+static inline int udp_group_ip6_check_cmsg(struct sock *sk, struct msghdr *msg,
+					   struct sockcm_cookie *sockc)
 {
 	return -EAFNOSUPPORT;
 }

@@ -27,8 +27,11 @@ static int udp_group_ip6_check_label(struct sock *sk, const struct flowi6 *fl6)
 	return 0;
 }
 
-/* What udpv6_sendmsg() would say of the control messages. */
-int udp_group_ip6_check_cmsg(struct sock *sk, struct msghdr *msg)
+/* What udpv6_sendmsg() would say of the control messages. If they are good,
+ * what is read of those that are for any socket is put into @sockc.
+ */
+int udp_group_ip6_check_cmsg(struct sock *sk, struct msghdr *msg,
+			     struct sockcm_cookie *sockc)
 {
 	struct ipv6_txoptions opt = { .tot_len = sizeof(opt) };
 	struct flowi6 fl6 = {
@@ -38,11 +41,15 @@ int udp_group_ip6_check_cmsg(struct sock *sk, struct msghdr *msg)
 	int err;
 
 	ipcm6_init_sk(&ipc6, sk);
+	ipc6.sockc = *sockc;
 	ipc6.opt = &opt;
 	err = udp_cmsg_send(sk, msg, &ipc6.gso_size);
 	if (err > 0)
 		err = ip6_datagram_send_ctl(sock_net(sk), sk, msg, &fl6, &ipc6);
-	return err ?: udp_group_ip6_check_label(sk, &fl6);
+	err = err ?: udp_group_ip6_check_label(sk, &fl6);
+	if (!err)
+		*sockc = ipc6.sockc;
+	return err;
 }
 
 void udp_group_ip6_local_error(struct sock *sk, int err,
@@ -173,14 +180,16 @@ bool udp_group_ip6_fits(const struct udp_group_fast *f,
 	return f->has_ip6 && UDP_GROUP_HEADERS6 + f->s->len <= mtu;
 }
 
-static void udp_group_ip6_init_headers(struct udp_group_fast *f)
+static void udp_group_ip6_init_headers(struct udp_group_fast *f,
+				       struct udp_group_way *way)
 {
-	struct udp_group_headers6 *h = udp_group_headers6(f);
+	struct udp_group_headers6 *h = &way->headers.ip6;
 	unsigned int len = sizeof(h->udp) + f->s->len;
 
 	memset(h, 0, sizeof(*h));
 	h->ip.payload_len = htons(len);
 	h->ip.nexthdr = f->s->sk->sk_protocol;
+	h->ip.saddr = way->path->way.saddr;
 	h->udp.source = inet_sk(f->s->sk)->inet_sport;
 	h->udp.len = htons(len);
 }
@@ -205,13 +214,11 @@ static void udp_group_ip6_way_init_neigh(struct udp_group_way *way,
 
 void udp_group_ip6_way_init(struct udp_group_fast *f, struct udp_group_way *way)
 {
-	struct ipv6hdr *hdr = &udp_group_headers6(f)->ip;
+	struct ipv6hdr *hdr = &way->headers.ip6.ip;
 	struct sock *sk = f->s->sk;
 	int hlimit = f->ipc6.hlimit;
 
-	if (f->family != AF_INET6)
-		udp_group_ip6_init_headers(f);
-	hdr->saddr = way->path->way.saddr;
+	udp_group_ip6_init_headers(f, way);
 	if (hlimit < 0)
 		hlimit = READ_ONCE(inet6_sk(sk)->hop_limit);
 	hdr->hop_limit = hlimit < 0 ? ip6_dst_hoplimit(way->dst) : hlimit;
@@ -241,13 +248,11 @@ static void udp_group_ip6_build(struct udp_group_fast *f,
 	struct udp_group_headers6 *h;
 	__be32 label = 0;
 
-	skb_reserve(skb, way->hh_len);
-	skb_reset_network_header(skb);
-	skb_set_transport_header(skb, sizeof(struct ipv6hdr));
-	h = udp_group_put(f, i, skb, udp_group_headers6(f), sizeof(*h));
+	h = udp_group_put(f, way, i, skb, sizeof(h->ip));
 	udp_group_own_skb(f, way, m, skb);
 	skb->priority = READ_ONCE(f->s->sk->sk_priority);
-	skb->ignore_df = f->ignore_df6;
+	if (f->ignore_df6)
+		skb->ignore_df = 1;
 
 	/* The label is made of the hash of the flow, which is known */
 	if (f->autolabel) {
@@ -261,16 +266,12 @@ static void udp_group_ip6_build(struct udp_group_fast *f,
 	h->udp.dest = m->addr.in6.sin6_port;
 
 	if (likely(way->csum == CHECKSUM_PARTIAL)) {
-		__wsum sum = csum_add(way->pseudo_sum,
-				      (__force __wsum)daddr->s6_addr32[0]);
+		__wsum sum = (__force __wsum)daddr->s6_addr32[0];
 
 		sum = csum_add(sum, (__force __wsum)daddr->s6_addr32[1]);
 		sum = csum_add(sum, (__force __wsum)daddr->s6_addr32[2]);
 		sum = csum_add(sum, (__force __wsum)daddr->s6_addr32[3]);
-		skb->ip_summed = CHECKSUM_PARTIAL;
-		skb->csum_start = way->hh_len + sizeof(h->ip);
-		skb->csum_offset = offsetof(struct udphdr, check);
-		h->udp.check = ~csum_fold(sum);
+		udp_group_offload_sum(way, skb, &h->udp, sizeof(h->ip), sum);
 	} else if (way->csum == CHECKSUM_COMPLETE) {
 		h->udp.check = csum_ipv6_magic(&h->ip.saddr, daddr,
 					       sizeof(h->udp) + f->s->len,

@@ -73,8 +73,8 @@ int udp_group_payload_init(struct udp_group_payload *p, struct sock *sk,
 	 * a datagram. A device that pads short frames with that is not to send
 	 * what was here before.
 	 */
-	memset(p->linear.data + len, 0, UDP_GROUP_COPY_STEP);
-	return copy_from_iter(p->linear.data, len, from) == len ? 0 : -EFAULT;
+	memset(p->data + len, 0, UDP_GROUP_COPY_STEP);
+	return copy_from_iter(p->data, len, from) == len ? 0 : -EFAULT;
 }
 
 void udp_group_payload_free(struct udp_group_payload *p)
@@ -94,7 +94,7 @@ __wsum udp_group_payload_csum(struct udp_group_payload *p)
 		return p->csum;
 
 	if (!p->nr_frags)
-		p->csum = csum_partial(p->linear.data, p->len, 0);
+		p->csum = csum_partial(p->data, p->len, 0);
 	else
 		p->csum = 0;
 	for (i = 0; i < p->nr_frags; i++) {

@@ -53,7 +53,7 @@ static int udp_group_check_msg(struct udp_group_send *s,
 
 	/* What is good for one family only fails members of the other */
 	s->err4 = err;
-	s->err6 = udp_group_ip6_check_cmsg(sk, msg);
+	s->err6 = udp_group_ip6_check_cmsg(sk, msg, &ipc->sockc);
 	return s->err4 && s->err6 ? s->err6 : 0;
 }
 

@@ -89,10 +89,11 @@ static void udp_group_way_init_neigh(struct udp_group_way *way,
 		way->is_direct = false;
 }
 
-static void udp_group_ip4_init_headers(struct udp_group_fast *f)
+static void udp_group_ip4_init_headers(struct udp_group_fast *f,
+				       struct udp_group_way *way)
 {
-	struct udp_group_headers *h = udp_group_headers(f);
 	struct inet_sock *inet = inet_sk(f->s->sk);
+	struct udp_group_headers *h = &way->headers.ip4;
 	struct iphdr *iph = &h->ip;
 
 	memset(h, 0, sizeof(*h));
@@ -101,6 +102,7 @@ static void udp_group_ip4_init_headers(struct udp_group_fast *f)
 	iph->tos = f->ipc->tos != -1 ? f->ipc->tos : READ_ONCE(inet->tos);
 	iph->tot_len = htons(UDP_GROUP_HEADERS + f->s->len);
 	iph->protocol = f->s->sk->sk_protocol;
+	iph->saddr = way->path->way.saddr.s6_addr32[3];
 	h->udp.source = inet->inet_sport;
 	h->udp.len = htons(sizeof(h->udp) + f->s->len);
 }
@@ -108,15 +110,13 @@ static void udp_group_ip4_init_headers(struct udp_group_fast *f)
 static void udp_group_ip4_way_init(struct udp_group_fast *f,
 				   struct udp_group_way *way)
 {
-	struct iphdr *iph = &udp_group_headers(f)->ip;
+	struct iphdr *iph = &way->headers.ip4.ip;
 	struct sock *sk = f->s->sk;
 	struct inet_sock *inet = inet_sk(sk);
 	u8 pmtudisc = READ_ONCE(inet->pmtudisc);
 	int ttl;
 
-	if (f->family != AF_INET)
-		udp_group_ip4_init_headers(f);
-	iph->saddr = way->path->way.saddr.s6_addr32[3];
+	udp_group_ip4_init_headers(f, way);
 
 	ttl = f->ipc->ttl ?: READ_ONCE(inet->uc_ttl);
 	iph->ttl = ttl < 0 ? ip4_dst_hoplimit(way->dst) : ttl;
@@ -124,7 +124,6 @@ static void udp_group_ip4_way_init(struct udp_group_fast *f,
 	/* That it is no longer than the route's MTU, where that matters, has
 	 * been seen in udp_group_fits().
 	 */
-	iph->frag_off = 0;
 	if (pmtudisc == IP_PMTUDISC_PROBE || ip_dont_fragment(sk, way->dst))
 		iph->frag_off = htons(IP_DF);
 	/* See ip_select_ident_segs() */
@@ -174,7 +173,6 @@ static bool udp_group_way_init(struct udp_group_fast *f,
 		udp_group_ip4_way_init(f, way);
 	else
 		udp_group_ip6_way_init(f, way);
-	f->family = path->way.family;
 	return true;
 }
 
@@ -182,21 +180,15 @@ static bool udp_group_way_init(struct udp_group_fast *f,
 static noinline bool udp_group_change_way(struct udp_group_fast *f,
 					  const struct udp_group_path *path)
 {
-	struct udp_group_way *way = &f->ways[f->way];
+	struct udp_group_way *way;
 
 	/* The other one, unless there is none yet */
-	if (way->path) {
-		way->headers = *udp_group_headers6(f);
+	if (f->ways[f->way].path)
 		f->way ^= 1;
-		way = &f->ways[f->way];
-	}
-	if (!path || way->path != path)
-		return udp_group_way_init(f, way, path);
-
-	/* The data are behind the headers of either family */
-	*udp_group_headers6(f) = way->headers;
-	f->family = path->way.family;
-	return true;
+	way = &f->ways[f->way];
+	if (path && way->path == path)
+		return true;
+	return udp_group_way_init(f, way, path);
 }
 
 /* The sum of a datagram that the device does not make: of the data, and of the
@@ -213,54 +205,23 @@ __wsum udp_group_sum(struct udp_group_fast *f, const struct udphdr *uh)
 }
 
 /* Headers, what is the member's own, and what is shared and fits behind it. */
-static noinline void *udp_group_put_private(const struct udp_group_fast *f,
-					    u32 i, struct sk_buff *skb,
-					    const void *headers,
-					    unsigned int headers_len)
+void *udp_group_put_private(const struct udp_group_fast *f,
+			    const struct udp_group_way *way, u32 i,
+			    struct sk_buff *skb, unsigned int headers_len)
 {
 	const struct udp_group_payload *p = &f->payload;
 	unsigned int own = f->s->private_len;
 	void *to;
 
-	to = skb_put_data(skb, headers, headers_len);
+	to = skb_put_data(skb, &way->headers, headers_len);
 	skb_put_data(skb, f->prefixes + (size_t)own * i, own);
-	skb_put_data(skb, p->linear.data, p->copied);
+	skb_put_data(skb, p->data, p->copied);
 	return to;
 }
 
-static __always_inline void *
-udp_group_put_linear(const struct udp_group_fast *f, struct sk_buff *skb,
-		     const void *headers, unsigned int headers_len)
-{
-	unsigned int i, len = headers_len + f->payload.copied;
-	void *to = __skb_put(skb, len);
-
-	/* A few words, and too few for memcpy() to be good at it */
-	for (i = 0; i < len; i += UDP_GROUP_COPY_STEP)
-		memcpy(to + i, headers + i, UDP_GROUP_COPY_STEP);
-	return to;
-}
-
-/* Put headers and data into number @i of the batch. */
-static __always_inline void *__udp_group_put(struct udp_group_fast *f, u32 i,
-					     struct sk_buff *skb,
-					     const void *headers,
-					     unsigned int headers_len)
-{
-	void *to;
-
-	if (unlikely(f->prefixes))
-		to = udp_group_put_private(f, i, skb, headers, headers_len);
-	else
-		to = udp_group_put_linear(f, skb, headers, headers_len);
-	if (f->payload.nr_frags)
-		udp_group_payload_share(&f->payload, skb);
-	return to;
-}
-
-static noinline void udp_group_set_departure(const struct udp_group_fast *f,
-					     const struct udp_group_member *m,
-					     struct sk_buff *skb)
+void udp_group_set_departure(const struct udp_group_fast *f,
+			     const struct udp_group_member *m,
+			     struct sk_buff *skb)
 {
 	const struct udp_group_send *s = f->s;
 	u64 at = f->ipc->sockc.transmit_time;
@@ -268,41 +229,6 @@ static noinline void udp_group_set_departure(const struct udp_group_fast *f,
 	if (s->depart)
 		at = udp_group_departure(s, m->slot);
 	skb_set_delivery_type_by_clockid(skb, at, s->sk->sk_clockid);
-}
-
-/* What a datagram has from its socket, its route and the message. */
-static __always_inline void
-__udp_group_own_skb(struct udp_group_fast *f, const struct udp_group_way *way,
-		    const struct udp_group_member *m, struct sk_buff *skb)
-{
-	struct sock *sk = f->s->sk;
-
-	if (f->ignore_df)
-		skb->ignore_df = 1;
-	skb->priority = f->priority;
-	skb->mark = f->ipc->sockc.mark;
-	if (unlikely(f->is_timed))
-		udp_group_set_departure(f, m, skb);
-	skb_dst_set_noref(skb, way->dst);
-
-	/* It was charged for already: see udp_group_reserve() */
-	skb->sk = sk;
-	skb->destructor = sock_wfree;
-	skb_set_hash_from_sk(skb, sk);
-}
-
-/* For IPv6, not inlined. */
-void *udp_group_put(struct udp_group_fast *f, u32 i, struct sk_buff *skb,
-		    const void *headers, unsigned int headers_len)
-{
-	return __udp_group_put(f, i, skb, headers, headers_len);
-}
-
-void udp_group_own_skb(struct udp_group_fast *f,
-		       const struct udp_group_way *way,
-		       const struct udp_group_member *m, struct sk_buff *skb)
-{
-	__udp_group_own_skb(f, way, m, skb);
 }
 
 static void udp_group_ip4_sum(struct udp_group_fast *f,
@@ -328,26 +254,22 @@ static void udp_group_build(struct udp_group_fast *f,
 	__be32 daddr = udp_group_addr_ip4(&m->addr);
 	struct udp_group_headers *h;
 
-	skb_reserve(skb, way->hh_len);
-	skb_reset_network_header(skb);
-	skb_set_transport_header(skb, sizeof(struct iphdr));
-	h = __udp_group_put(f, i, skb, udp_group_headers(f), sizeof(*h));
+	h = udp_group_put(f, way, i, skb, sizeof(h->ip));
 
 	h->ip.daddr = daddr;
 	if (way->has_ident)
 		h->ip.id = htons(m->ident + f->ident);
 	h->udp.dest = m->addr.in.sin_port;
 
-	if (likely(way->csum == CHECKSUM_PARTIAL)) {
-		skb->ip_summed = CHECKSUM_PARTIAL;
-		skb->csum_start = way->hh_len + sizeof(h->ip);
-		skb->csum_offset = offsetof(struct udphdr, check);
-		h->udp.check = ~csum_fold(csum_add(way->pseudo_sum,
-						   (__force __wsum)daddr));
-	} else if (way->csum == CHECKSUM_COMPLETE) {
+	if (likely(way->csum == CHECKSUM_PARTIAL))
+		udp_group_offload_sum(way, skb, &h->udp, sizeof(h->ip),
+				      (__force __wsum)daddr);
+	else if (way->csum == CHECKSUM_COMPLETE)
 		udp_group_ip4_sum(f, h, daddr);
-	}
-	__udp_group_own_skb(f, way, m, skb);
+	udp_group_own_skb(f, way, m, skb);
+	skb->priority = f->priority;
+	if (f->ignore_df)
+		skb->ignore_df = 1;
 }
 
 /* What __ip_local_out() and ip_finish_output2() do for a datagram that nobody
@@ -425,7 +347,8 @@ void udp_group_transmit(struct udp_group_fast *f)
 	for (i = 0; i < f->n; i++) {
 		f->batch.result = &f->result[i];
 		f->result[i] = udp_group_fast_member(f, i);
-		left += f->result[i] == UDP_GROUP_LEFT;
+		if (unlikely(f->result[i] == UDP_GROUP_LEFT))
+			left++;
 	}
 	xmit_batch_end(&f->batch);
 	rcu_read_unlock();

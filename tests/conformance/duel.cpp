@@ -293,4 +293,16 @@ void Duel::send(const Shot &shot, const Outcome &outcome)
         throw std::runtime_error("not conformant");
 }
 
+void Duel::refuse(const Shot &shot, int error)
+{
+    run(mirror_.one, {}, [&] { send_to_each(shot, all_fail(error)); });
+    run(mirror_.group, {}, [&] {
+        auto before = group_.stat().totals;
+        EXPECT_EQ(transmit_to_group(shot), -error);
+        auto after = group_.stat().totals;
+        EXPECT_EQ(memcmp(&before, &after, sizeof(after)), 0) << "it counts as a send";
+        EXPECT_TRUE(SendTrace::of_all().take().empty()) << "it began";
+    });
+}
+
 } // namespace conformance

@@ -49,6 +49,9 @@ public:
     Duel &operator=(const Duel &) = delete;
 
     void send(const Shot &shot, const Outcome &outcome);
+    // A message that is good for no member: the group's send itself has the errno
+    // that sendto() has for each.
+    void refuse(const Shot &shot, int error);
     // Does something to both sockets, each in its namespace.
     void each(const Setup &what);
     const Addresses &members() const { return members_; }

@@ -73,14 +73,6 @@ TEST_F(Sizes, Fragments)
     expect_all_fast(duel, whole);
 }
 
-TEST_F(Sizes, MoreThanADatagramHolds)
-{
-    Duel duel(mirror(), members("10.1.0.", 3));
-    duel.send({.data = pattern(65508)}, duel.all_fail(EMSGSIZE));
-    duel.send({.data = pattern(65535)}, duel.all_fail(EMSGSIZE));
-    expect_all_fast(duel, 1);
-}
-
 TEST_F(Sizes, LargerMtu)
 {
     Duel duel(mirror(), members("10.2.0.", 4));

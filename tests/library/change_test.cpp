@@ -130,6 +130,47 @@ TEST(Change, MistakesLeaveNoGroup)
     EXPECT_EQ(get_option(s.fd(), IPPROTO_IP, IP_RECVERR), 0);
 }
 
+// Of several mistakes it is told of the same one by either backend: first how the
+// addresses are packed, then the socket, then how many they are, then the first of
+// them that is wrong.
+TEST(Change, WhichOfSeveralMistakes)
+{
+    Sender s;
+    auto a = many(4);
+    auto no_port = a[3];
+    no_port.sin_port = 0;
+    const auto other = groupcast::ipv6("::1", 9);
+    ASSERT_EQ(s.add({a[0], a[1], a[2]}), 0);
+
+    EXPECT_EQ(s.add({no_port, a[0]}), -EINVAL);
+    EXPECT_EQ(s.add({a[0], no_port}), -EADDRINUSE);
+    EXPECT_EQ(s.add({a[3], a[3], no_port}), -EADDRINUSE);
+    EXPECT_EQ(s.add({no_port, no_port}), -EINVAL);
+    EXPECT_EQ(s.add({no_port, a[0], other}), -EAFNOSUPPORT);
+
+    EXPECT_EQ(s.del({no_port, a[3]}), -EINVAL);
+    EXPECT_EQ(s.del({a[0], no_port, a[3]}), -EINVAL);
+    EXPECT_EQ(s.del({a[3], no_port}), -EADDRNOTAVAIL);
+    EXPECT_EQ(s.del({a[0], a[0], no_port}), -EADDRNOTAVAIL);
+    EXPECT_EQ(s.del({no_port, a[0], a[1], a[2]}), -EADDRNOTAVAIL) << "more than there are";
+    EXPECT_EQ(s.del({no_port, a[3], other}), -EAFNOSUPPORT);
+    EXPECT_EQ(Sender().del(no_port), -EADDRNOTAVAIL);
+
+    auto too_many = many(UDP_GROUP_MAX_MEMBERS);
+    too_many[4].sin_port = 0;
+    EXPECT_EQ(s.add(too_many), -ENOBUFS);
+
+    ASSERT_EQ(set_option(s.fd(), IPPROTO_UDP, UDP_CORK, 1), 0);
+    EXPECT_EQ(s.add(no_port), -EBUSY);
+    EXPECT_EQ(s.add(a[0]), -EBUSY);
+    EXPECT_EQ(s.del(no_port), -EBUSY);
+    EXPECT_EQ(s.add({no_port, other}), -EAFNOSUPPORT);
+    ASSERT_EQ(set_option(s.fd(), IPPROTO_UDP, UDP_CORK, 0), 0);
+
+    EXPECT_EQ(s.slots(), (Slots{{0, a[0]}, {1, a[1]}, {2, a[2]}}));
+    EXPECT_EQ(s.generation(), 1U);
+}
+
 TEST(Change, AsLittleAsSetWhereThereIsNoGroup)
 {
     Receiver r;

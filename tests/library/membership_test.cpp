@@ -148,6 +148,10 @@ std::vector<Mistake> mistakes()
         {"port 0", Packed().v4(1, 1).v4(2, 0), EINVAL},
         {"twice", Packed().v4(1, 1).v4(2, 1).v4(1, 1), EADDRINUSE},
         {"port 0, then twice", Packed().v4(2, 0).v4(1, 1).v4(1, 1), EINVAL},
+        {"twice, then port 0", Packed().v4(1, 1).v4(1, 1).v4(2, 0), EADDRINUSE},
+        {"port 0 twice", Packed().v4(1, 0).v4(1, 0), EINVAL},
+        {"port 0, then IPv6", Packed().v4(1, 0).v6(), EAFNOSUPPORT},
+        {"port 0, then cut", Packed().v4(1, 0).v4(2, 1).cut(1), EINVAL},
         {"twice, then IPv6", Packed().v4(1, 1).v4(1, 1).v6(), EAFNOSUPPORT},
         {"twice, then cut", Packed().v4(1, 1).v4(1, 1).v4(2, 1).cut(1), EINVAL},
     };
@@ -167,7 +171,12 @@ TEST(Membership, MistakesChangeNothing)
     }
     EXPECT_EQ(with.set_raw(nullptr, 16), -EFAULT);
     EXPECT_EQ(with.set_raw(nullptr, SIZE_MAX), -ENOBUFS);
-    EXPECT_EQ(with.set(many(UDP_GROUP_MAX_MEMBERS + 1)), -ENOBUFS);
+    // Too many are told before what is wrong with one
+    auto too_many = many(UDP_GROUP_MAX_MEMBERS + 1);
+    EXPECT_EQ(with.set(too_many), -ENOBUFS);
+    too_many[1].sin_port = 0;
+    too_many[3] = too_many[2];
+    EXPECT_EQ(with.set(too_many), -ENOBUFS);
 
     EXPECT_EQ(with.members(), addrs);
     EXPECT_EQ(with.generation(), 1U);

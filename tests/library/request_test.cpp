@@ -105,6 +105,12 @@ TEST_F(Request, SkipTakesAddressesAsSetDoes)
     EXPECT_EQ(skip(a_[0], 1), -EINVAL);
     EXPECT_EQ(skip(ipv4("127.0.0.1", 0)), -EINVAL);
     EXPECT_EQ(skip(groupcast::ipv6("::1", 9)), -EAFNOSUPPORT);
+    // How they are packed is told before a port
+    const std::array<sockaddr_in, 2> both{ipv4("127.0.0.1", 0).in(), a_[0]};
+    EXPECT_EQ(skip(both), -EINVAL);
+    auto of_another = both;
+    of_another[1].sin_family = AF_INET6;
+    EXPECT_EQ(skip(of_another), -EAFNOSUPPORT);
     expect_nothing_sent();
     EXPECT_EQ(skip(a_[0], sizeof(a_[0])), 1);
     EXPECT_EQ(who_got("x"), (Who{0, 1, 2, 3, 4, 5}));

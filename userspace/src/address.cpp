@@ -38,10 +38,7 @@ int read_address(std::span<const std::byte> from, sa_family_t family, udp_group_
     // Without what a program may have left in the padding
     if (out.family == AF_INET)
         std::memset(out.in.sin_zero, 0, sizeof(out.in.sin_zero));
-
-    // Both families have the port at the same place
-    static_assert(offsetof(sockaddr_in, sin_port) == offsetof(sockaddr_in6, sin6_port));
-    return out.in.sin_port != 0 ? static_cast<int>(len) : -EINVAL;
+    return static_cast<int>(len);
 }
 
 } // namespace
@@ -49,6 +46,13 @@ int read_address(std::span<const std::byte> from, sa_family_t family, udp_group_
 socklen_t address_length(const udp_group_addr &addr)
 {
     return addr.family == AF_INET6 ? sizeof(addr.in6) : sizeof(addr.in);
+}
+
+bool has_port(const udp_group_addr &addr)
+{
+    // Both families have the port at the same place
+    static_assert(offsetof(sockaddr_in, sin_port) == offsetof(sockaddr_in6, sin6_port));
+    return addr.in.sin_port != 0;
 }
 
 address_key::address_key(const udp_group_addr &addr)

@@ -14,6 +14,9 @@ namespace groupcast::internal {
 
 socklen_t address_length(const udp_group_addr &addr);
 
+// Port 0 is no destination.
+bool has_port(const udp_group_addr &addr);
+
 // What makes two addresses the same: an IPv4 address is its mapped one.
 struct address_key {
     explicit address_key(const udp_group_addr &addr);
@@ -32,8 +35,9 @@ struct address_hash {
 };
 
 // Reads packed addresses for a socket of this family; or
-// -EINVAL: one is cut short, or has port 0,
+// -EINVAL: one is cut short,
 // -EAFNOSUPPORT: the socket does not send to addresses of its family.
+// The port of an address is looked at later, as in the kernel, when it is its turn.
 int read_addresses(std::span<const std::byte> packed, sa_family_t family,
                    std::vector<udp_group_addr> &out);
 

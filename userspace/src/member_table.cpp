@@ -73,9 +73,10 @@ int member_table::add(const member_list &joining)
         if (slots.capacity() - slots.size() < joining.size())
             slots.reserve(std::max(slots.size() + joining.size(), 2 * slots.size()));
         for (const auto &m : joining) {
-            if (!index_.emplace(m->key, m.get()).second) {
+            const bool is_destination = has_port(m->addr);
+            if (!is_destination || !index_.emplace(m->key, m.get()).second) {
                 forget();
-                return -EADDRINUSE;
+                return is_destination ? -EADDRINUSE : -EINVAL;
             }
             known++;
         }
@@ -100,6 +101,8 @@ void member_table::leave(const member &m)
 
 int member_table::remove(std::span<const udp_group_addr> leaving)
 {
+    if (leaving.size() > now_->members)
+        return -EADDRNOTAVAIL;
     std::vector<index_map::node_type> left;
     left.reserve(leaving.size());
     writable();
@@ -109,7 +112,7 @@ int member_table::remove(std::span<const udp_group_addr> leaving)
             // They had room before, so nothing can fail
             for (auto &back : left)
                 index_.insert(std::move(back));
-            return -EADDRNOTAVAIL;
+            return has_port(addr) ? -EADDRNOTAVAIL : -EINVAL;
         }
         left.push_back(std::move(node));
     }

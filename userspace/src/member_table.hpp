@@ -59,11 +59,15 @@ using version_ptr = std::shared_ptr<version>;
 class member_table {
 public:
     // All of them join, each in the lowest slot that is free; or
-    // -ENOBUFS: too many,
-    // -EADDRINUSE: one is a member, or there twice.
+    // -ENOBUFS: too many; else, of the first that is wrong,
+    // -EINVAL: it has port 0,
+    // -EADDRINUSE: it is a member, or was there before.
     int add(const member_list &joining);
 
-    // All of them leave; or -EADDRNOTAVAIL: one is no member, or there twice.
+    // All of them leave; or
+    // -EADDRNOTAVAIL: more than there are members; else, of the first that is wrong,
+    // -EINVAL: it has port 0,
+    // -EADDRNOTAVAIL: it is no member, or was there before.
     int remove(std::span<const udp_group_addr> leaving);
 
     member *find(const address_key &key) const;

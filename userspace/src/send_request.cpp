@@ -47,6 +47,8 @@ int read_skip(std::span<const std::byte> packed, sa_family_t family, std::vector
     int err = read_addresses(packed, family, addrs);
     if (err != 0)
         return err;
+    if (!std::all_of(addrs.begin(), addrs.end(), has_port))
+        return -EINVAL;
     out.reserve(addrs.size());
     for (const auto &addr : addrs)
         out.emplace_back(addr);

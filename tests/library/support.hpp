@@ -2,16 +2,16 @@
 // What the library's tests share: receivers, and a socket with its group.
 #pragma once
 
+#include "../patience.hpp"
+
 #include <groupcast/groupcast.hpp>
 
 #include <gtest/gtest.h>
 
 #include <sys/socket.h>
-#include <sys/time.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -34,22 +34,7 @@ inline bool operator==(const sockaddr_in &a, const sockaddr_in &b)
 
 namespace library_test {
 
-// How many milliseconds a test waits for what must come. A machine may be slow, and
-// have other things to do: nothing but a failure takes that long.
-constexpr int patience = 20000;
-
-// Waits until something is the case.
-template <typename Condition> bool eventually(Condition is)
-{
-    using namespace std::chrono;
-    const auto end = steady_clock::now() + milliseconds(patience);
-    while (!is()) {
-        if (steady_clock::now() > end)
-            return is();
-        std::this_thread::sleep_for(milliseconds(1));
-    }
-    return true;
-}
+using namespace patience_of_tests;
 
 // The backend that all tests run on, as GROUPCAST_BACKEND asks.
 inline std::string_view wanted_backend()
@@ -74,15 +59,6 @@ inline int get_option(int fd, int level, int name)
     socklen_t len = sizeof(value);
     getsockopt(fd, level, name, &value, &len);
     return value;
-}
-
-// Has what is received be waited for, but not forever.
-inline void set_patience(int fd)
-{
-    timeval timeout{};
-    timeout.tv_sec = patience / 1000;
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0)
-        throw std::runtime_error("SO_RCVTIMEO");
 }
 
 class Receiver {

@@ -2,6 +2,8 @@
 // What the selftests share: namespaces, sockets, groups and counters.
 #pragma once
 
+#include "../patience.hpp"
+
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/errqueue.h>
@@ -46,32 +48,10 @@ inline bool operator==(const sockaddr_in &a, const sockaddr_in &b)
 
 namespace selftest {
 
+using namespace patience_of_tests;
+
 // A system call's outcome as one number to compare: 0 or more, or -errno.
 template <typename T> long result(T ret) { return ret < 0 ? -errno : static_cast<long>(ret); }
-
-// How many milliseconds a test waits for what must come. An emulated machine may
-// be slow, and stand still at times: nothing but a failure takes that long.
-constexpr int patience = 20000;
-
-// Waits until something is the case.
-template <typename Condition> bool eventually(Condition is)
-{
-    using namespace std::chrono;
-    const auto end = steady_clock::now() + milliseconds(patience);
-    while (!is()) {
-        if (steady_clock::now() > end)
-            return is();
-        std::this_thread::sleep_for(milliseconds(1));
-    }
-    return true;
-}
-
-// Has what is received be waited for, but not forever.
-inline bool set_patience(int fd)
-{
-    timeval timeout{.tv_sec = patience / 1000, .tv_usec = 0};
-    return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) == 0;
-}
 
 // Runs a command line; the test is over if it fails.
 inline void run(const std::string &command)
@@ -162,9 +142,9 @@ public:
         auto sa = reinterpret_cast<sockaddr *>(&addr_);
         socklen_t len = address_length(addr_);
         fd_ = Fd(socket(sa->sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-        if (bind(fd_.get(), sa, len) < 0 || getsockname(fd_.get(), sa, &len) < 0 ||
-            !set_patience(fd_.get()))
+        if (bind(fd_.get(), sa, len) < 0 || getsockname(fd_.get(), sa, &len) < 0)
             throw std::runtime_error(std::string("receiver: ") + strerror(errno));
+        set_patience(fd_.get());
     }
     int fd() const { return fd_.get(); }
     const Address &address() const { return addr_; }

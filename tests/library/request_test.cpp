@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include <array>
 #include <limits>
 
 namespace library_test {
@@ -106,7 +107,7 @@ TEST_F(Request, SkipTakesAddressesAsSetDoes)
     EXPECT_EQ(skip(ipv4("127.0.0.1", 0)), -EINVAL);
     EXPECT_EQ(skip(groupcast::ipv6("::1", 9)), -EAFNOSUPPORT);
     // How they are packed is told before a port
-    const std::array<sockaddr_in, 2> both{ipv4("127.0.0.1", 0).in(), a_[0]};
+    const std::array<sockaddr_in, 2> both{ipv4("127.0.0.1", 0), a_[0]};
     EXPECT_EQ(skip(both), -EINVAL);
     auto of_another = both;
     of_another[1].sin_family = AF_INET6;

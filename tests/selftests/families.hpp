@@ -71,6 +71,25 @@ struct Mix {
             ps.emplace_back(either(hosts[ps.size() % hosts.size()], 0));
         return ps;
     }
+    // What it has of these, as many of each family as it has of that.
+    std::vector<std::string> hosts_of(const std::vector<std::string> &ip6,
+                                      const std::vector<std::string> &ip4) const
+    {
+        std::vector<std::string> all;
+        if (domain == AF_INET6)
+            all = ip6;
+        if (hosts.size() > 1 || domain == AF_INET)
+            all.insert(all.end(), ip4.begin(), ip4.end());
+        return all;
+    }
+    std::vector<Address> members(const std::vector<std::string> &ip6,
+                                 const std::vector<std::string> &ip4) const
+    {
+        std::vector<Address> addrs;
+        for (const auto &host : hosts_of(ip6, ip4))
+            addrs.push_back(either(host, 9));
+        return addrs;
+    }
 };
 
 inline std::ostream &operator<<(std::ostream &out, const Mix &mix) { return out << mix.name; }

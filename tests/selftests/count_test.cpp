@@ -2,10 +2,9 @@
 // GRP_F_COUNT: a send says how many slots it passed, and the next goes on there.
 // Nobody gets a datagram twice and nobody is left out, whatever stops a send.
 
-#include "messages.hpp"
+#include "churn.hpp"
 #include "slow.hpp"
 
-#include <map>
 #include <random>
 
 namespace selftest {
@@ -32,18 +31,6 @@ protected:
 
 INSTANTIATE_TEST_SUITE_P(By, Count, testing::ValuesIn(ways()),
                          [](const auto &way) { return way.param.name; });
-
-// How often each address is the destination.
-std::map<uint32_t, int> destinations(const std::vector<std::string> &packets)
-{
-    std::map<uint32_t, int> n;
-    for (const auto &p : packets) {
-        uint32_t to = 0;
-        memcpy(&to, p.data() + 16, 4);
-        n[ntohl(to)]++;
-    }
-    return n;
-}
 
 void expect_once(const std::vector<std::string> &packets, const std::vector<sockaddr_in> &addrs)
 {
@@ -275,33 +262,12 @@ TEST_P(Count, GoesOnWhileMembersComeAndGo)
     slower(4);
     Capture wire("slow");
     auto a = many(0x0a090002, stay), others = many(0x0a091002, stay);
-    std::vector<sockaddr_in> mixed;
-    for (uint32_t i = 0; i < stay; i++) {
-        mixed.push_back(a[i]);
-        mixed.push_back(others[i]);
-    }
     Sender s;
     ASSERT_EQ(s.option(SOL_SOCKET, SO_SNDBUF, 15000), 0);
-    ASSERT_EQ(s.set(mixed), 0);
+    ASSERT_EQ(change(s, SO_SETGRP, in_turns(generic(a), generic(others))), 0);
+    ASSERT_EQ(s.leave(others), 0);
     ASSERT_EQ(s.set_flags(GRP_F_COUNT), 0);
-    std::atomic<bool> done = false;
-    std::thread change([&] {
-        std::mt19937 random(3);
-        std::vector<bool> in(stay, true);
-        while (!done) {
-            std::vector<sockaddr_in> batch;
-            bool join = random() % 2;
-            for (size_t i = 0; i < stay; i++)
-                if (in[i] != join && random() % 10 == 0) {
-                    in[i] = join;
-                    batch.push_back(others[i]);
-                }
-            if (!batch.empty()) {
-                EXPECT_EQ(join ? s.join(batch) : s.leave(batch), 0);
-            }
-            std::this_thread::yield();
-        }
-    });
+    std::optional<Churn> churn(std::in_place, s, generic(others));
     uint64_t passed = 0;
     for (int round = 0; round < 3; round++) {
         for (uint32_t first = 0;;) {
@@ -321,8 +287,7 @@ TEST_P(Count, GoesOnWhileMembersComeAndGo)
         auto sent = s.stat().totals.sent;
         EXPECT_GE(sent, stay);
     }
-    done = true;
-    change.join();
+    churn.reset();
     auto stat = s.stat();
     EXPECT_EQ(stat.totals.sent + stat.totals.holes, passed);
     EXPECT_EQ(stat.totals.failed + stat.totals.skipped + stat.totals.unreached, 0u);

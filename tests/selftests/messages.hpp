@@ -12,6 +12,7 @@
 #include <poll.h>
 
 #include <ctime>
+#include <map>
 #include <ostream>
 
 namespace selftest {
@@ -289,6 +290,18 @@ public:
 private:
     Fd fd_;
 };
+
+// How often each address is the destination.
+inline std::map<uint32_t, int> destinations(const std::vector<std::string> &packets)
+{
+    std::map<uint32_t, int> n;
+    for (const auto &p : packets) {
+        uint32_t to = 0;
+        memcpy(&to, p.data() + 16, 4);
+        n[ntohl(to)]++;
+    }
+    return n;
+}
 
 inline uint64_t monotonic()
 {

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <liburing.h>
+#include <memory>
 
 namespace selftest {
 
@@ -89,5 +90,40 @@ inline std::vector<Operation> operations(const Sender &s, const std::string &dat
         {"sendmsg_zc", [=](auto sqe) { io_uring_prep_sendmsg_zc(sqe, fd, msg, 0); }},
     };
 }
+
+// Sends to the group in parts, each from where the last one ended.
+class InParts {
+public:
+    InParts(Ring &ring, const Sender &s, const std::string &data, const Way &way)
+        : ring_(ring), s_(s), data_(data), way_(way)
+    {}
+    // The next part, by an operation of this number. What has no control messages is
+    // for all slots, so only the first part can be sent by it.
+    void submit(size_t operation, int flags = 0)
+    {
+        messages_.push_back(
+            std::make_unique<Message>(data_, Control(way_.control).range(passed, 0)));
+        ring_.submit([&](io_uring_sqe *sqe) {
+            operations(s_, data_, *messages_.back())[operation | (passed ? 1 : 0)].prepare(sqe);
+            sqe->msg_flags |= static_cast<unsigned>(way_.flags | flags);
+        });
+    }
+    // How many slots it passed.
+    long outcome()
+    {
+        const long n = ring_.outcome();
+        passed += static_cast<uint32_t>(std::max(n, 0L));
+        sends += n > 0;
+        return n;
+    }
+    uint32_t passed = 0, sends = 0;
+
+private:
+    Ring &ring_;
+    const Sender &s_;
+    const std::string &data_;
+    const Way &way_;
+    std::vector<std::unique_ptr<Message>> messages_; // in use as long as they are held
+};
 
 } // namespace selftest

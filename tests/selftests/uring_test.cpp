@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // io_uring sends to a group as any other caller does.
 
-#include "messages.hpp"
+#include "churn.hpp"
 #include "ring.hpp"
 #include "slow.hpp"
 
@@ -161,6 +161,47 @@ TEST_F(IoUring, CountsAndGoesOn)
     EXPECT_EQ(t.sends, sends);
     EXPECT_EQ(t.sent, uint64_t{2} * slots);
     EXPECT_EQ(t.unreached + t.failed, 0u);
+}
+
+// And whoever stays, whoever comes and goes beside, by each operation.
+TEST_F(IoUring, CountsAndGoesOnWhileMembersComeAndGo)
+{
+    constexpr uint32_t stay = 60;
+    slower_device(10, [](const Sender &s) { return s.send(hundred); });
+    Capture wire("slow");
+    const auto a = many(0x0a090002, stay), others = many(0x0a091002, stay);
+    Sender s;
+    ASSERT_EQ(s.option(SOL_SOCKET, SO_SNDBUF, 5000), 0);
+    ASSERT_EQ(change(s, SO_SETGRP, in_turns(generic(a), generic(others))), 0);
+    ASSERT_EQ(s.leave(others), 0);
+    ASSERT_EQ(s.set_flags(GRP_F_COUNT), 0);
+    Ring ring;
+    const Way fast{"Fast"};
+    uint64_t passed = 0, sends = 0;
+    std::optional<Churn> churn(std::in_place, s, generic(others));
+    for (size_t operation = 0; operation < 4; operation++) {
+        SCOPED_TRACE(operation);
+        InParts parts(ring, s, hundred, fast);
+        long n = 0;
+        do {
+            parts.submit(operation);
+            n = parts.outcome();
+        } while (n > 0);
+        ASSERT_EQ(n, 0);
+        ring.settle();
+        passed += parts.passed;
+        sends += parts.sends;
+    }
+    EXPECT_GT(churn->changes(), 10);
+    churn.reset();
+    EXPECT_GT(sends, 8u);
+    const auto t = s.stat().totals;
+    EXPECT_EQ(t.sends, sends);
+    EXPECT_EQ(t.sent + t.holes, passed);
+    EXPECT_EQ(t.failed + t.skipped + t.unreached, 0u);
+    auto n = destinations(wire.wait(t.sent));
+    for (const auto &addr : a)
+        EXPECT_EQ(n[ntohl(addr.sin_addr.s_addr)], 4) << inet_ntoa(addr.sin_addr);
 }
 
 } // namespace

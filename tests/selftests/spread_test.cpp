@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // UDP_GRP_SPREAD: the datagrams of a send leave one after the other over a time.
 
-#include "messages.hpp"
+#include "arrival.hpp"
 
 #include <set>
 
 namespace selftest {
 namespace {
-
-constexpr uint64_t millisecond = 1000000;
 
 // Each on the fast path and in two ways on the true path, to a peer behind a
 // queue that keeps departure times.
@@ -34,59 +32,12 @@ protected:
 INSTANTIATE_TEST_SUITE_P(By, Spread, testing::ValuesIn(ways()),
                          [](const auto &way) { return way.param.name; });
 
-uint64_t realtime()
-{
-    timespec ts;
-    clock_gettime(CLOCK_REALTIME, &ts);
-    return static_cast<uint64_t>(ts.tv_sec) * 1000000000 + static_cast<uint64_t>(ts.tv_nsec);
-}
-
-void want_arrivals(std::vector<Receiver> &rs)
-{
-    for (auto &r : rs) {
-        int on = 1;
-        ASSERT_EQ(setsockopt(r.fd(), SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)), 0);
-    }
-}
-
 // When the next datagram of a receiver has arrived, which must be this one.
 uint64_t arrival(const Receiver &r, const std::string &data)
 {
-    std::string buf(65536, '\0');
-    alignas(cmsghdr) char control[256];
-    iovec iov{buf.data(), buf.size()};
-    msghdr msg{};
-    msg.msg_iov = &iov;
-    msg.msg_iovlen = 1;
-    msg.msg_control = control;
-    msg.msg_controllen = sizeof(control);
-    ssize_t n = recvmsg(r.fd(), &msg, 0);
-    EXPECT_GE(n, 0) << strerror(errno);
-    EXPECT_TRUE(n >= 0 && buf.substr(0, static_cast<size_t>(n)) == data);
-    for (cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c))
-        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
-            timespec ts;
-            memcpy(&ts, CMSG_DATA(c), sizeof(ts));
-            return static_cast<uint64_t>(ts.tv_sec) * 1000000000 +
-                   static_cast<uint64_t>(ts.tv_nsec);
-        }
-    ADD_FAILURE() << "no time stamp";
-    return 0;
-}
-
-// The two clocks, one after the other, differ by less than this.
-constexpr uint64_t clocks = 2 * millisecond;
-// What is due is there within this, if the machine does not stand still just then.
-constexpr uint64_t soon = 400 * millisecond;
-
-// Tries until it was in time: a machine that stands still at times does not do so
-// each time. Whatever else the try expects, it expects of all of them.
-template <typename Try> void expect_in_time(Try in_time)
-{
-    for (int i = 0; i < 20 && !testing::Test::HasFailure(); i++)
-        if (in_time())
-            return;
-    ADD_FAILURE() << "never in time";
+    const auto a = selftest::arrival(r.fd());
+    EXPECT_TRUE(a.data == data);
+    return a.time;
 }
 
 // A slot's datagram leaves at its time and not at its member's number.

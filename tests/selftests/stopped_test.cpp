@@ -111,9 +111,9 @@ INSTANTIATE_TEST_SUITE_P(Of, Stopped,
 // A socket that sends once, and counted once more for the rest.
 class OneSend {
 public:
-    OneSend(const Mix &mix, const Way &way, uint32_t counted, std::span<const Address> a,
+    OneSend(const Mix &mix, Way way, uint32_t counted, std::span<const Address> a,
             std::span<const Address> leave, std::span<const Address> skip)
-        : s(mix.domain), way_(way), counted_(counted), skip_(skip.begin(), skip.end())
+        : s(mix.domain), way_(std::move(way)), counted_(counted), skip_(skip.begin(), skip.end())
     {
         if (change(s, SO_SETGRP, a) || change(s, SO_DELGRP, leave) || s.set_flags(counted) ||
             s.option(SOL_SOCKET, SO_SNDBUF, 10000))

@@ -72,8 +72,7 @@ oot=$("$REPO/kernel/scripts/module.sh" "$obj" | tail -n 1)
 # A guest that fails is reported by boot.sh; what it left is counted anyway.
 "$REPO/tests/qemu/initramfs.sh" "$out/kunit.gz" "$obj" "$REPO/tests/qemu/guest-kunit.sh" \
 	"$oot=/udp_group.ko" "$out/programs/paper=/bin/paper"
-# Smack gives what the kernel's own sockets send an IP option, and so the true path.
-APPEND='kunit.enable=1 lsm=tomoyo,bpf' \
+APPEND=kunit.enable=1 \
 	"$REPO/tests/qemu/boot.sh" "$bzimage" "$out/kunit.gz" "$out/kunit" 900 -smp 2 || rc=1
 
 "$REPO/tests/qemu/initramfs.sh" "$out/guest.gz" "$obj" \

@@ -52,12 +52,7 @@ TEST_F(Devices, Vlan)
 
 TEST_F(Devices, Bridge)
 {
-    mirror().each([](World &w) {
-        feed(*w.sender, "ip -batch -",
-             "link add port type veth peer name far3 netns /proc/" + std::to_string(getpid()) +
-                 "/fd/" + std::to_string(w.peer->fd()) + "\n");
-    });
-    mirror().peer_ip("link set far3 up");
+    mirror().pair("port", "far3");
     mirror().ip("link add br0 address 02:00:00:00:07:01 type bridge mcast_snooping 0\n"
                 "link set port master br0\n"
                 "link set port up\n"
@@ -65,13 +60,12 @@ TEST_F(Devices, Bridge)
                 "addr add 10.13.0.1/24 dev br0\n" +
                 neighbour_entries("10.13.0.", "br0", first_neighbour, n));
     mirror().await_up("br0");
-    mirror().tap("far3");
     {
         Duel duel(mirror(), members("10.13.0.", n));
         expect_conformant(duel, "far3");
     }
-    mirror().each([](World &w) { w.taps.erase("far3"); });
-    mirror().ip("link del br0\nlink del port");
+    mirror().ip("link del br0");
+    mirror().remove("port", "far3");
 }
 
 TEST_F(Devices, Macvlan)

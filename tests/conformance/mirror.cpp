@@ -193,6 +193,24 @@ void Mirror::tap(const std::string &device, bool at_peer)
     });
 }
 
+void Mirror::pair(const std::string &device, const std::string &peer, const std::string &options)
+{
+    each([&](World &w) {
+        feed(*w.sender, "ip -batch -",
+             "link add " + device + " " + options + " type veth peer name " + peer + " " + options +
+                 " netns /proc/" + std::to_string(getpid()) + "/fd/" +
+                 std::to_string(w.peer->fd()) + "\n");
+        feed(*w.peer, "ip -batch -", "link set " + peer + " up\n");
+    });
+    tap(peer);
+}
+
+void Mirror::remove(const std::string &device, const std::string &peer)
+{
+    each([&](World &w) { w.taps.erase(peer); });
+    ip("link del " + device);
+}
+
 void Mirror::listen(uint16_t port)
 {
     each([&](World &w) {

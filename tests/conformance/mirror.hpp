@@ -70,6 +70,9 @@ public:
     void await_down(const std::string &device) { await(device, false); }
     // Captures one more device, of the peer's or of the sender's.
     void tap(const std::string &device, bool at_peer = true);
+    // One more pair of devices, and a capture of what the peer's end receives.
+    void pair(const std::string &device, const std::string &peer, const std::string &options = {});
+    void remove(const std::string &device, const std::string &peer);
     // Somebody listens there in the senders' namespaces: no ICMP comes back.
     void listen(uint16_t port);
     // True once, to whoever prepares something that stays.

@@ -75,6 +75,32 @@ TEST(Memory, AGroupIsCharged)
     EXPECT_EQ(status, 0) << WEXITSTATUS(status);
 }
 
+// Whoever makes members join pays for them, whose ever the socket was.
+TEST(Memory, JoinsAreChargedToWhoeverAsks)
+{
+    auto members = many(0x0a000001, UDP_GROUP_MAX_MEMBERS);
+    constexpr size_t step = UDP_GROUP_MAX_MEMBERS / 16;
+    Sender theirs;
+    ASSERT_EQ(theirs.set(std::span(members).first(1)), 0);
+    int status = inside([&] {
+        long before = charged();
+        for (size_t at = 1; at < members.size(); at += step)
+            if (theirs.join(std::span(members).subspan(at, std::min(step, members.size() - at))))
+                return 1;
+        long each = (charged() - before) / UDP_GROUP_MAX_MEMBERS;
+        if (each < 48 || each > 160 + redzone("udp_group_member"))
+            return 2;
+        // and what leaves is given back, though the group stays
+        before = charged();
+        for (size_t at = 1; at < members.size(); at += step)
+            if (theirs.leave(std::span(members).subspan(at, std::min(step, members.size() - at))))
+                return 3;
+        // kept for a grace period, and by the allocator in pages that are not empty
+        return eventually([&] { return charged() <= before * 3 / 4; }) ? 0 : 4;
+    });
+    EXPECT_EQ(status, 0) << WEXITSTATUS(status);
+}
+
 // What a process may not have, it does not get: the group stays as it was.
 TEST(Memory, ALimitHolds)
 {

@@ -12,6 +12,7 @@ help:
 	@echo 'make test-long       races and faults for long; SECONDS= on each kernel, TIMES='
 	@echo 'make check           what reviewers run, on every patch; check-fast is a part of it'
 	@echo 'make conformance     groups against sendto(), packet by packet (FILTER=...)'
+	@echo 'make test-upstream   the kernel'"'"'s own selftests, with the series and without (TESTS=...)'
 	@echo 'make bench-quick     instructions a member, for each way of sending; the aims'
 	@echo 'make bench           all experiments, and a report with plots; minutes'
 	@echo 'make bench-profile   where instructions go, locked ones, modelled cache misses'
@@ -44,6 +45,9 @@ check-fast:
 
 conformance:
 	@tests/conformance/run.sh '$(FILTER)'
+
+test-upstream:
+	@tests/upstream/run.sh $(TESTS)
 
 bench-quick:
 	@tests/bench/run.sh
@@ -90,5 +94,5 @@ install: lib
 clean:
 	rm -rf build
 
-.PHONY: help demo test test-long check check-fast conformance bench-quick bench bench-profile bench-um \
+.PHONY: help demo test test-long test-upstream check check-fast conformance bench-quick bench bench-profile bench-um \
 	bench-capacity bench-interface bench-iperf shell kernel patch apply module lib install clean

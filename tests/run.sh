@@ -7,7 +7,7 @@ out=$REPO/build/test
 self=$REPO/build/selftests
 conf=$REPO/build/conformance
 lib=$REPO/build/library
-need build-essential libgtest-dev pkg-config liburing-dev iproute2
+need build-essential libgtest-dev pkg-config liburing-dev libbpf-dev iproute2
 
 rm -rf "$out"
 mkdir -p "$out/host"

@@ -41,6 +41,14 @@ inline bpf_insn load(uint8_t to, uint8_t from, size_t off)
 {
     return insn(BPF_LDX | BPF_MEM | BPF_W, to, from, static_cast<int>(off), 0);
 }
+inline bpf_insn load_half(uint8_t to, uint8_t from, size_t off)
+{
+    return insn(BPF_LDX | BPF_MEM | BPF_H, to, from, static_cast<int>(off), 0);
+}
+inline bpf_insn load_pointer(uint8_t to, uint8_t from, size_t off)
+{
+    return insn(BPF_LDX | BPF_MEM | BPF_DW, to, from, static_cast<int>(off), 0);
+}
 inline bpf_insn store(uint8_t to, uint8_t from, size_t off)
 {
     return insn(BPF_STX | BPF_MEM | BPF_W, to, from, static_cast<int>(off), 0);
@@ -48,6 +56,10 @@ inline bpf_insn store(uint8_t to, uint8_t from, size_t off)
 inline bpf_insn skip_unless(uint8_t reg, int32_t value, int insns)
 {
     return insn(BPF_JMP32 | BPF_JNE | BPF_K, reg, 0, insns, value);
+}
+inline bpf_insn skip_if(uint8_t reg, int32_t value, int insns)
+{
+    return insn(BPF_JMP32 | BPF_JEQ | BPF_K, reg, 0, insns, value);
 }
 inline bpf_insn call(int32_t helper) { return insn(BPF_JMP | BPF_CALL, 0, 0, 0, helper); }
 inline bpf_insn leave() { return insn(BPF_JMP | BPF_EXIT, 0, 0, 0, 0); }
@@ -62,19 +74,24 @@ public:
     Program(uint32_t type, uint32_t attach_type, const std::vector<bpf_insn> &insns)
         : attach_type_(attach_type)
     {
-        std::string log(65536, '\0');
         union bpf_attr attr {};
         attr.prog_type = type;
         attr.expected_attach_type = type == BPF_PROG_TYPE_SCHED_CLS ? 0 : attach_type;
-        attr.insns = reinterpret_cast<uintptr_t>(insns.data());
-        attr.insn_cnt = static_cast<uint32_t>(insns.size());
-        attr.license = reinterpret_cast<uintptr_t>("GPL");
-        attr.log_buf = reinterpret_cast<uintptr_t>(log.data());
-        attr.log_size = static_cast<uint32_t>(log.size());
-        attr.log_level = 1;
-        fd_ = Fd(static_cast<int>(bpf(BPF_PROG_LOAD, attr)));
-        if (fd_.get() < 0)
-            throw std::runtime_error(std::string("BPF: ") + strerror(errno) + "\n" + log.data());
+        load(attr, insns);
+    }
+    // One that decides as a security module does, at the hook that has this
+    // number among the kernel's types.
+    static Program security_module(uint32_t hook, uint32_t flags,
+                                   const std::vector<bpf_insn> &insns)
+    {
+        Program p(BPF_LSM_MAC);
+        union bpf_attr attr {};
+        attr.prog_type = BPF_PROG_TYPE_LSM;
+        attr.expected_attach_type = BPF_LSM_MAC;
+        attr.attach_btf_id = hook;
+        attr.prog_flags = flags;
+        p.load(attr, insns);
+        return p;
     }
     // To a cgroup's descriptor or to a device's index.
     void attach(int target) const
@@ -90,18 +107,40 @@ public:
     // To what a device receives, for as long as the descriptor is open.
     Fd attach_xdp(const std::string &device, uint32_t flags) const
     {
-        union bpf_attr attr {};
-        attr.link_create.prog_fd = static_cast<uint32_t>(fd_.get());
-        attr.link_create.target_ifindex = if_nametoindex(device.c_str());
-        attr.link_create.attach_type = BPF_XDP;
-        attr.link_create.flags = flags;
-        Fd link(static_cast<int>(bpf(BPF_LINK_CREATE, attr)));
-        if (link.get() < 0)
-            throw std::runtime_error(std::string("XDP attach: ") + strerror(errno));
-        return link;
+        return link(if_nametoindex(device.c_str()), flags);
     }
+    // To the system, for as long as the descriptor is open.
+    Fd attach_security_module() const { return link(0, 0); }
 
 private:
+    explicit Program(uint32_t attach_type) : attach_type_(attach_type) {}
+    void load(union bpf_attr &attr, const std::vector<bpf_insn> &insns)
+    {
+        std::string log(65536, '\0');
+        attr.insns = reinterpret_cast<uintptr_t>(insns.data());
+        attr.insn_cnt = static_cast<uint32_t>(insns.size());
+        attr.license = reinterpret_cast<uintptr_t>("GPL");
+        attr.log_buf = reinterpret_cast<uintptr_t>(log.data());
+        attr.log_size = static_cast<uint32_t>(log.size());
+        attr.log_level = 1;
+        fd_ = Fd(static_cast<int>(bpf(BPF_PROG_LOAD, attr)));
+        if (fd_.get() < 0)
+            throw std::runtime_error(std::string("BPF: ") + strerror(errno) + "\n" +
+                                     log.substr(0, log.find('\0')));
+    }
+    Fd link(uint32_t target, uint32_t flags) const
+    {
+        union bpf_attr attr {};
+        attr.link_create.prog_fd = static_cast<uint32_t>(fd_.get());
+        attr.link_create.target_ifindex = target;
+        attr.link_create.attach_type = attach_type_;
+        attr.link_create.flags = flags;
+        Fd fd(static_cast<int>(bpf(BPF_LINK_CREATE, attr)));
+        if (fd.get() < 0)
+            throw std::runtime_error(std::string("BPF link: ") + strerror(errno));
+        return fd;
+    }
+
     Fd fd_;
     uint32_t attach_type_;
 };

@@ -135,7 +135,7 @@ Program at_port(const Receiver &receiver, int bytes, const std::vector<bpf_insn>
         copy(r4, r2),
         add(r4, bytes),
         insn(BPF_JMP | BPF_JGT | BPF_X, r4, r3, n + 2, 0),
-        insn(BPF_LDX | BPF_MEM | BPF_H, r4, r2, 36, 0),
+        load_half(r4, r2, 36),
         skip_unless(r4, receiver.address().sin_port, n),
     };
     insns.insert(insns.end(), then.begin(), then.end());

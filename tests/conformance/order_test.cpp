@@ -129,6 +129,14 @@ TEST_F(Order, TwoSendersAtOnce)
     expect_order(mirror(), patient, 2, 40, 100);
 }
 
+// What has several queues inside, or none.
+TEST_F(Order, OtherQueues)
+{
+    for (std::string qdisc :
+         {"noqueue", "mq", "fq", "tbf rate 10gbit burst 1m limit 20m", "htb default 1"})
+        expect_order(mirror(), qdisc, 2, 20, 100);
+}
+
 // The identifiers that a member gets are successive, whatever comes in between,
 // and members have other ones.
 TEST_F(Order, Identifiers)

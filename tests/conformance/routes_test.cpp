@@ -241,6 +241,29 @@ TEST_F(Routes, ByPortAndUser)
                 "rule del uidrange 0-0 dport 9003 lookup 107");
 }
 
+// Rules that ask for what all have in common, and for a member's own port.
+TEST_F(Routes, ByMarkAndTosOfSome)
+{
+    const std::string mark = " fwmark 8 dport 9001 lookup 107",
+                      tos = " tos 0x08 dport 9003 lookup 107";
+    Change change(mirror(), "rule add" + mark + "\nrule add" + tos,
+                  "rule del" + mark + "\nrule del" + tos);
+    std::vector<sockaddr_in> addrs;
+    for (uint16_t port = 9000; port < 9005; port++)
+        addrs.push_back(address("10.5.0.10", port));
+    Duel duel(mirror(), addrs);
+    for (int i = 0; i < 2; i++) {
+        expect_conformant(duel, duel.all_fast());
+        duel.each(option(SOL_SOCKET, SO_MARK, 8));
+        expect_conformant(duel, {.fast = 5, .frames = {{"far", 4}, {"far2", 1}}});
+        duel.each(option(SOL_IP, IP_TOS, 0x08));
+        expect_conformant(duel, {.fast = 5, .frames = {{"far", 3}, {"far2", 2}}});
+        duel.each(option(SOL_SOCKET, SO_MARK, 0));
+        expect_conformant(duel, {.fast = 5, .frames = {{"far", 4}, {"far2", 1}}});
+        duel.each(option(SOL_IP, IP_TOS, 0));
+    }
+}
+
 TEST_F(Routes, AllInOneGroup)
 {
     auto addrs = members("10.1.0.", 2) + members("10.4.0.", 1) + members("10.3.1.", 2) +

@@ -86,6 +86,20 @@ Program at_sendmsg6(uint32_t host, std::vector<bpf_insn> then)
     return {BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_UDP6_SENDMSG, insns};
 }
 
+TEST_P(Policy6, TheSecurityModuleIsAskedForEachMember)
+{
+    sender([] { enter_domain("fd00::1-fd00::2 fd00::4"); },
+           [&] {
+               expect_same({0, 0, EPERM, 0, EPERM});
+           });
+    sender([] { enter_domain("fd00::2 ::ffff:127.0.0.9"); },
+           [&] {
+               expect_same({EPERM, 0, EPERM, EPERM, 0});
+           });
+    // and without the policy
+    sender([&] { expect_same({0, 0, 0, 0, 0}); });
+}
+
 TEST_P(Policy6, ACgroupProgramRefusesAMember)
 {
     Cgroup cgroup;

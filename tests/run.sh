@@ -28,7 +28,7 @@ expected=udp_group_addr.ktap,udp_group_version.ktap,udp_group_uapi.ktap,udp_grou
 expected+=,udp_group_fast6.ktap,udp_group_mixed.ktap
 expected+=,outside-udp_group_addr.ktap,outside-udp_group_version.ktap,outside-udp_group_uapi.ktap,outside-udp_group_socket.ktap
 expected+=,outside-udp_group_fast.ktap,outside-udp_group_fast6.ktap,outside-udp_group_mixed.ktap
-expected+=,kunit.ok,guest.ok
+expected+=,kunit.ok,guest.ok,smack.ok
 rc=0
 
 # The library without kernel support, as it is on most hosts.
@@ -59,8 +59,9 @@ programs=("$out/programs/paper=/bin/paper" "$out/programs/hello=/bin/hello"
 	"$out/library-sendmmsg=/tests/library-sendmmsg")
 for t in "$REPO"/tests/selftests/*_test.cpp; do
 	name=$(basename "$t" .cpp)
-	programs+=("$self/$name=/tests/$name")
 	expected+=,$name.xml
+	[ "$name" != smack_test ] || continue # see below
+	programs+=("$self/$name=/tests/$name")
 done
 
 programs+=("$conf/conformance_test=/tests/conformance_test")
@@ -79,6 +80,13 @@ APPEND=kunit.enable=1 \
 	"$REPO/tests/qemu/guest-test.sh" "${programs[@]}"
 "$REPO/tests/qemu/boot.sh" "$bzimage" "$out/guest.gz" "$out/guest" 3300 -smp 2 || rc=1
 
+# Smack refuses to an AF_INET6 socket what others allow, so it is there for nobody
+# else.
+"$REPO/tests/qemu/initramfs.sh" "$out/smack.gz" "$obj" \
+	"$REPO/tests/qemu/guest-test.sh" "$self/smack_test=/tests/smack_test"
+APPEND=lsm=smack \
+	"$REPO/tests/qemu/boot.sh" "$bzimage" "$out/smack.gz" "$out/smack" 600 -smp 2 || rc=1
+
 "$REPO/tests/qemu/verdict.py" "$TREE" "$expected" \
-	"$out/host" "$out/kunit/results" "$out/guest/results" || rc=1
+	"$out/host" "$out/kunit/results" "$out/guest/results" "$out/smack/results" || rc=1
 exit $rc

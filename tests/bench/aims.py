@@ -118,17 +118,23 @@ def native(other):
     return lambda results: results.value("um", way=other) / results.value("um", way="group")
 
 
-def families(size):
+def families(size, other="ip6"):
     """How much dearer a member is by IPv6 than by IPv4, per cent."""
     def figure(results):
         value = {family: results.value("interface", variant=family, members=100, bytes=size)
-                 for family in ("ip4", "ip6")}
-        return 100 * (value["ip6"] / value["ip4"] - 1)
+                 for family in ("ip4", other)}
+        return 100 * (value[other] / value["ip4"] - 1)
     return figure
 
 
 def churn(results):
     value = {n: results.value("interface", variant="leave and join", members=n)
+             for n in (100, 65536)}
+    return value[65536] / value[100]
+
+
+def skipped(results):
+    value = {n: results.value("interface", variant="skip", members=n, skipped=64)
              for n in (100, 65536)}
     return value[65536] / value[100]
 
@@ -185,6 +191,10 @@ AIMS = [
       for size in (100, 1000)),
     Aim("interface", "one that leaves and joins, of 65,536, against 100", 1.5, churn,
         unit="times"),
+    Aim("interface", "one of 64 that a send leaves out, of 65,536, against 100", 1.5, skipped,
+        unit="times"),
+    *(Aim("interface", f"IPv4 and IPv6 in turns, N = 100, {size} B: above IPv4", 15,
+          families(size, "mixed"), unit="%") for size in (100, 1000)),
     Aim("interface", "kernel memory of a member", 128,
         lambda results: results.value("interface", way="group", variant="memory"),
         unit="bytes"),

@@ -1,5 +1,6 @@
 # shellcheck shell=sh
-# A member by IPv4 and by IPv6, one that joins and leaves, and the memory of one.
+# A member by IPv4 and by IPv6, one that joins and leaves, one that is left out, and
+# the memory of one.
 . /net.sh
 
 {
@@ -11,6 +12,7 @@
 		interface families dummy 100 100 1024 &&
 		interface families dummy 1000 100 &&
 		interface churn 100 1024 65536 &&
+		interface skip 100 1024 65536 &&
 		echo +memory >/sys/fs/cgroup/cgroup.subtree_control &&
 		mkdir /sys/fs/cgroup/measured &&
 		sh -c 'echo $$ >/sys/fs/cgroup/measured/cgroup.procs &&

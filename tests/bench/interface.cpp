@@ -3,6 +3,7 @@
 //
 //   interface families DEVICE BYTES MEMBERS...   a member by IPv4, IPv6, both
 //   interface churn MEMBERS...                   one that joins and leaves
+//   interface skip MEMBERS...                    an address that is left out
 //   interface memory CGROUP MEMBERS SOCKETS      kernel memory of a member,
 //                                                and of a connected socket
 //
@@ -15,6 +16,7 @@
 #include "members.hpp"
 
 #include <linux/udp_group.h>
+#include <netinet/udp.h>
 #include <sys/resource.h>
 
 #include <cstdio>
@@ -142,6 +144,59 @@ void churn(size_t n)
            n, took);
 }
 
+// Control messages of a send to the first slot, who is not among those left out.
+std::vector<char> first_but(const Packed &skip)
+{
+    const udp_grp_range range{0, 1};
+    std::vector<char> control(CMSG_SPACE(sizeof(range)) + CMSG_SPACE(skip.size()));
+    msghdr msg{};
+    msg.msg_control = control.data();
+    msg.msg_controllen = control.size();
+    cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+    cmsg->cmsg_level = SOL_UDP;
+    cmsg->cmsg_type = UDP_GRP_RANGE;
+    cmsg->cmsg_len = CMSG_LEN(sizeof(range));
+    memcpy(CMSG_DATA(cmsg), &range, sizeof(range));
+    cmsg = CMSG_NXTHDR(&msg, cmsg);
+    cmsg->cmsg_level = SOL_UDP;
+    cmsg->cmsg_type = UDP_GRP_SKIP;
+    cmsg->cmsg_len = CMSG_LEN(skip.size());
+    memcpy(CMSG_DATA(cmsg), skip.data(), skip.size());
+    return control;
+}
+
+// What a send costs more for each address that it is to leave out, with some from
+// all over the group.
+void skip(size_t n)
+{
+    const Socket s(AF_INET);
+    s.change(SO_SETGRP, members("ip4", n));
+    double none = 0;
+    for (size_t skipped : {0, 1, 8, 64}) {
+        Packed addrs;
+        for (size_t i = 1; i <= skipped; i++)
+            add(addrs, ip4(1 + i * 7919 % (n - 1)));
+        std::vector<char> control = first_but(addrs);
+        char data[100] = {};
+        iovec iov{data, sizeof(data)};
+        msghdr msg{};
+        msg.msg_iov = &iov;
+        msg.msg_iovlen = 1;
+        msg.msg_control = control.data();
+        msg.msg_controllen = control.size();
+        const double took =
+            median_of(31, [&] { check(sendmsg(s.fd(), &msg, 0) == sizeof(data), "sendmsg"); });
+        if (!skipped) {
+            none = took;
+            continue;
+        }
+        printf(R"({"way": "group", "variant": "skip", "members": %zu, "skipped": %zu, )"
+               R"("value": %.1f, "unit": "instructions/address"})"
+               "\n",
+               n, skipped, (took - none) / static_cast<double>(skipped));
+    }
+}
+
 class Cgroup {
 public:
     explicit Cgroup(std::string path) : file_(std::move(path) + "/memory.current") {}
@@ -203,10 +258,13 @@ try {
     } else if (argc > 2 && args[1] == "churn") {
         for (int i = 2; i < argc; i++)
             churn(number(argv[i]));
+    } else if (argc > 2 && args[1] == "skip") {
+        for (int i = 2; i < argc; i++)
+            skip(number(argv[i]));
     } else if (argc == 5 && args[1] == "memory") {
         memory(Cgroup(argv[2]), number(argv[3]), number(argv[4]));
     } else {
-        fprintf(stderr, "usage: interface families|churn|memory ...\n");
+        fprintf(stderr, "usage: interface families|churn|skip|memory ...\n");
         return 2;
     }
     return 0;

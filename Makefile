@@ -12,7 +12,8 @@ help:
 	@echo 'make test-long       races and faults for long; SECONDS= on each kernel, TIMES='
 	@echo 'make check           what reviewers run, on every patch; check-fast is a part of it'
 	@echo 'make conformance     groups against sendto(), packet by packet (FILTER=...)'
-	@echo 'make test-upstream   the kernel'"'"'s own selftests, with the series and without (TESTS=...)'
+.PHONY: help demo test test-long test-upstream check check-fast conformance fuzz coverage \
+	bench-quick bench bench-profile bench-um \
 	@echo 'make bench-quick     instructions a member, for each way of sending; the aims'
 	@echo 'make bench           all experiments, and a report with plots; minutes'
 	@echo 'make bench-profile   where instructions go, locked ones, modelled cache misses'
@@ -46,8 +47,8 @@ check-fast:
 conformance:
 	@tests/conformance/run.sh '$(FILTER)'
 
-test-upstream:
-	@tests/upstream/run.sh $(TESTS)
+.PHONY: help demo test test-long test-upstream check check-fast conformance fuzz coverage \
+	bench-quick bench bench-profile bench-um \
 
 bench-quick:
 	@tests/bench/run.sh
@@ -94,5 +95,6 @@ install: lib
 clean:
 	rm -rf build
 
-.PHONY: help demo test test-long test-upstream check check-fast conformance bench-quick bench bench-profile bench-um \
+.PHONY: help demo test test-long test-upstream check check-fast conformance fuzz coverage \
+	bench-quick bench bench-profile bench-um \
 	bench-capacity bench-interface bench-iperf shell kernel patch apply module lib install clean

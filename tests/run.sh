@@ -7,7 +7,12 @@ out=$REPO/build/test
 self=$REPO/build/selftests
 conf=$REPO/build/conformance
 lib=$REPO/build/library
+<<<<<<< HEAD
 need build-essential libgtest-dev pkg-config liburing-dev libbpf-dev iproute2
+=======
+fuzz=$REPO/build/fuzz
+need build-essential libgtest-dev pkg-config liburing-dev iproute2 clang-14 libclang-rt-14-dev
+>>>>>>> c5ac8bb (tests: a long fuzzing run, the library's fuzzer, line coverage)
 
 rm -rf "$out"
 mkdir -p "$out/host"
@@ -19,6 +24,9 @@ quiet "$out/selftests.log" "building the selftests" \
 	make -C "$REPO/tests/selftests" OUT="$self" -j"$JOBS"
 quiet "$out/conformance.log" "building the conformance tests" \
 	make -C "$REPO/tests/conformance" OUT="$conf" -j"$JOBS"
+quiet "$out/fuzz.log" "building the fuzzers" sh -ec '
+	make -C "$1" OUT="$2" -j"$3"
+	make -C "$1/library" OUT="$2-library" -j"$3"' sh "$REPO/tests/fuzz" "$fuzz" "$JOBS"
 quiet "$out/library.log" "building the library and its tests" \
 	make -C "$REPO/tests/library" OUT="$lib" -j"$JOBS"
 quiet "$out/library-san.log" "building them with sanitizers" \
@@ -39,6 +47,13 @@ for kind in library library-san; do
 		"$dir/library_test") || rc=1
 	expected+=,host-$kind.xml
 done
+
+# Calls of the library that nobody wrote; the corpus is a new one each time.
+mkdir -p "$out/host-fuzz"
+(quiet "$out/host-fuzz.log" "fuzzing the library on the host" \
+	"$fuzz-library/calls" -max_total_time=30 -max_len=512 -len_control=0 -seed=1 \
+	-artifact_prefix="$out/host-fuzz-" "$out/host-fuzz" && : >"$out/host/host-fuzz.ok") || rc=1
+expected+=,host-fuzz.ok
 
 # The same tests in the guest, against either backend.
 for backend in kernel sendmmsg; do
@@ -64,8 +79,11 @@ for t in "$REPO"/tests/selftests/*_test.cpp; do
 	programs+=("$self/$name=/tests/$name")
 done
 
-programs+=("$conf/conformance_test=/tests/conformance_test")
-expected+=,conformance_test.xml
+programs+=("$conf/conformance_test=/tests/conformance_test" "$fuzz/fuzz_test=/tests/fuzz_test")
+expected+=,conformance_test.xml,fuzz_test.xml
+for f in "$REPO"/tests/fuzz/corpus/*; do
+	[ ! -f "$f" ] || programs+=("$f=/corpus/$(basename "$f")")
+done
 
 # The module as it is built outside the tree, to be loaded by the first guest.
 oot=$("$REPO/kernel/scripts/module.sh" "$obj" | tail -n 1)
@@ -80,6 +98,7 @@ APPEND=kunit.enable=1 \
 	"$REPO/tests/qemu/guest-test.sh" "${programs[@]}"
 "$REPO/tests/qemu/boot.sh" "$bzimage" "$out/guest.gz" "$out/guest" 3300 -smp 2 || rc=1
 
+<<<<<<< HEAD
 # Smack refuses to an AF_INET6 socket what others allow, so it is there for nobody
 # else.
 "$REPO/tests/qemu/initramfs.sh" "$out/smack.gz" "$obj" \
@@ -87,6 +106,14 @@ APPEND=kunit.enable=1 \
 APPEND=lsm=smack \
 	"$REPO/tests/qemu/boot.sh" "$bzimage" "$out/smack.gz" "$out/smack" 600 -smp 2 || rc=1
 
+=======
+# Which lines of the kernel's part the two guests have run
+("$REPO/tests/coverage/report.py" "$obj" "$out/coverage.txt" \
+	"$out/kunit/results/gcov" "$out/guest/results/gcov" && : >"$out/host/coverage.ok") || rc=1
+expected+=,coverage.ok
+
+cat "$out/guest/results/fuzz.txt" || rc=1
+>>>>>>> c5ac8bb (tests: a long fuzzing run, the library's fuzzer, line coverage)
 "$REPO/tests/qemu/verdict.py" "$TREE" "$expected" \
 	"$out/host" "$out/kunit/results" "$out/guest/results" "$out/smack/results" || rc=1
 exit $rc

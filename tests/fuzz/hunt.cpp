@@ -3,6 +3,7 @@
 
 #include "corpus.hpp"
 #include "coverage.hpp"
+#include "faults.hpp"
 #include "generate.hpp"
 #include "kernel_log.hpp"
 #include "link.hpp"
@@ -204,6 +205,7 @@ Shared &make_shared_memory()
 Report hunt(const Plan &plan)
 {
     Shared &shared = make_shared_memory();
+    const QuietFaults faults;
     Coverage coverage;
     KernelLog log;
     std::string end = in_playground(shared, [&] {
@@ -227,6 +229,7 @@ std::string replay(const std::string &path, unsigned times)
     std::ifstream in(path);
     const auto program = from_text(std::string(std::istreambuf_iterator<char>(in), {}));
     Shared &shared = make_shared_memory();
+    const QuietFaults faults;
     KernelLog log;
     std::string end = in_playground(shared, [&] {
         enter_playground();

@@ -44,9 +44,9 @@ void run(const std::string &command) { require(std::system(command.c_str()) == 0
 void become_nobody()
 {
     require(setgroups(0, nullptr) == 0 && setgid(nobody) == 0 && setuid(nobody) == 0, "nobody");
+    require(unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0, "unshare");
     // or it could not write what follows
     require(prctl(PR_SET_DUMPABLE, 1) == 0, "PR_SET_DUMPABLE");
-    require(unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0, "unshare");
     write_file("/proc/self/setgroups", "deny");
     write_file("/proc/self/uid_map", "0 " + std::to_string(nobody) + " 1");
     write_file("/proc/self/gid_map", "0 " + std::to_string(nobody) + " 1");

@@ -12,8 +12,9 @@ help:
 	@echo 'make test-long       races and faults for long; SECONDS= on each kernel, TIMES='
 	@echo 'make check           what reviewers run, on every patch; check-fast is a part of it'
 	@echo 'make conformance     groups against sendto(), packet by packet (FILTER=...)'
-.PHONY: help demo test test-long test-upstream check check-fast conformance fuzz coverage \
-	bench-quick bench bench-profile bench-um \
+	@echo 'make test-upstream   the kernel'"'"'s own selftests, with the series and without (TESTS=...)'
+	@echo 'make fuzz            fuzzes the interface in the guest, then the library (DURATION=seconds)'
+	@echo 'make coverage        what make test found about line coverage'
 	@echo 'make bench-quick     instructions a member, for each way of sending; the aims'
 	@echo 'make bench           all experiments, and a report with plots; minutes'
 	@echo 'make bench-profile   where instructions go, locked ones, modelled cache misses'
@@ -47,8 +48,14 @@ check-fast:
 conformance:
 	@tests/conformance/run.sh '$(FILTER)'
 
-.PHONY: help demo test test-long test-upstream check check-fast conformance fuzz coverage \
-	bench-quick bench bench-profile bench-um \
+test-upstream:
+	@tests/upstream/run.sh $(TESTS)
+
+fuzz:
+	@tests/fuzz/run.sh '$(DURATION)'
+
+coverage:
+	@tests/coverage/run.sh
 
 bench-quick:
 	@tests/bench/run.sh
@@ -96,5 +103,5 @@ clean:
 	rm -rf build
 
 .PHONY: help demo test test-long test-upstream check check-fast conformance fuzz coverage \
-	bench-quick bench bench-profile bench-um \
-	bench-capacity bench-interface bench-iperf shell kernel patch apply module lib install clean
+	bench-quick bench bench-profile bench-um bench-capacity bench-interface bench-iperf \
+	shell kernel patch apply module lib install clean

@@ -7,12 +7,9 @@ out=$REPO/build/test
 self=$REPO/build/selftests
 conf=$REPO/build/conformance
 lib=$REPO/build/library
-<<<<<<< HEAD
 need build-essential libgtest-dev pkg-config liburing-dev libbpf-dev iproute2
-=======
 fuzz=$REPO/build/fuzz
 need build-essential libgtest-dev pkg-config liburing-dev iproute2 clang-14 libclang-rt-14-dev
->>>>>>> c5ac8bb (tests: a long fuzzing run, the library's fuzzer, line coverage)
 
 rm -rf "$out"
 mkdir -p "$out/host"
@@ -79,11 +76,8 @@ for t in "$REPO"/tests/selftests/*_test.cpp; do
 	programs+=("$self/$name=/tests/$name")
 done
 
-programs+=("$conf/conformance_test=/tests/conformance_test" "$fuzz/fuzz_test=/tests/fuzz_test")
-expected+=,conformance_test.xml,fuzz_test.xml
-for f in "$REPO"/tests/fuzz/corpus/*; do
-	[ ! -f "$f" ] || programs+=("$f=/corpus/$(basename "$f")")
-done
+programs+=("$conf/conformance_test=/tests/conformance_test")
+expected+=,conformance_test.xml
 
 # The module as it is built outside the tree, to be loaded by the first guest.
 oot=$("$REPO/kernel/scripts/module.sh" "$obj" | tail -n 1)
@@ -98,7 +92,6 @@ APPEND=kunit.enable=1 \
 	"$REPO/tests/qemu/guest-test.sh" "${programs[@]}"
 "$REPO/tests/qemu/boot.sh" "$bzimage" "$out/guest.gz" "$out/guest" 3300 -smp 2 || rc=1
 
-<<<<<<< HEAD
 # Smack refuses to an AF_INET6 socket what others allow, so it is there for nobody
 # else.
 "$REPO/tests/qemu/initramfs.sh" "$out/smack.gz" "$obj" \
@@ -106,14 +99,12 @@ APPEND=kunit.enable=1 \
 APPEND=lsm=smack \
 	"$REPO/tests/qemu/boot.sh" "$bzimage" "$out/smack.gz" "$out/smack" 600 -smp 2 || rc=1
 
-=======
 # Which lines of the kernel's part the two guests have run
 ("$REPO/tests/coverage/report.py" "$obj" "$out/coverage.txt" \
 	"$out/kunit/results/gcov" "$out/guest/results/gcov" && : >"$out/host/coverage.ok") || rc=1
 expected+=,coverage.ok
 
 cat "$out/guest/results/fuzz.txt" || rc=1
->>>>>>> c5ac8bb (tests: a long fuzzing run, the library's fuzzer, line coverage)
 "$REPO/tests/qemu/verdict.py" "$TREE" "$expected" \
 	"$out/host" "$out/kunit/results" "$out/guest/results" "$out/smack/results" || rc=1
 exit $rc

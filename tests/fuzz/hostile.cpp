@@ -219,7 +219,7 @@ Placed Memory::place(uint64_t number, std::span<const std::byte> bytes, size_t n
     case 5:
         return {read_only_, n <= guard, n == 0};
     default:
-        return {at, fits, fits};
+        return {at, true, true};
     }
     return {at, n == 0, n == 0};
 }

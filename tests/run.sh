@@ -76,8 +76,11 @@ for t in "$REPO"/tests/selftests/*_test.cpp; do
 	programs+=("$self/$name=/tests/$name")
 done
 
-programs+=("$conf/conformance_test=/tests/conformance_test")
-expected+=,conformance_test.xml
+programs+=("$conf/conformance_test=/tests/conformance_test" "$fuzz/fuzz_test=/tests/fuzz_test")
+expected+=,conformance_test.xml,fuzz_test.xml
+for f in "$REPO"/tests/fuzz/corpus/*; do
+	[ ! -f "$f" ] || programs+=("$f=/corpus/$(basename "$f")")
+done
 
 # The module as it is built outside the tree, to be loaded by the first guest.
 oot=$("$REPO/kernel/scripts/module.sh" "$obj" | tail -n 1)

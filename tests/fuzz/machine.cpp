@@ -18,6 +18,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <iterator>
 #include <vector>
@@ -91,12 +92,12 @@ int send_flags(uint64_t number)
     }
 }
 
-// Of the addresses of an operation: together, and how many.
-std::vector<std::byte> addresses(const Operation &op, size_t &count)
+// The addresses of an operation, one behind the other.
+std::vector<std::byte> addresses(const Operation &op)
 {
     std::vector<std::byte> all;
     const auto &n = op.numbers;
-    count = member_count(n[2]);
+    const size_t count = member_count(n[2]);
     Choice bad(n[7]);
     const bool has_bad = bad.of(4) == 1 && count != 0;
     const size_t bad_place = has_bad ? bad.of(count) : count;
@@ -107,6 +108,15 @@ std::vector<std::byte> addresses(const Operation &op, size_t &count)
         all.insert(all.end(), one.begin(), one.end());
     }
     return all;
+}
+
+// Of what the kernel has taken.
+size_t count_addresses(std::span<const std::byte> packed)
+{
+    size_t count = 0;
+    for (size_t at = 0; at < packed.size(); count++)
+        at += packed[at] == std::byte{AF_INET} ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+    return count;
 }
 
 // As members are read back: IPv4 addresses have nothing in their padding.
@@ -168,6 +178,13 @@ std::string Machine::run(const Program &program, const Visitor &visit)
 // fails fails in them.
 template <typename Call> Machine::Outcome Machine::observe(Call call)
 {
+    // A signal's frame is a copy as well, and the process would die of it
+    sigset_t alarm, before;
+    sigemptyset(&alarm);
+    sigaddset(&alarm, SIGALRM);
+    if (fail_ != 0)
+        sigprocmask(SIG_BLOCK, &alarm, &before);
+    const bool is_blocked = fail_ != 0;
     if (fail_ != 0 && fail_nth_ >= 0) {
         const std::string n = std::to_string(fail_);
         if (pwrite(fail_nth_, n.data(), n.size(), 0) < 0)
@@ -183,6 +200,8 @@ template <typename Call> Machine::Outcome Machine::observe(Call call)
     while (fail_ != 0 && pwrite(fail_nth_, "0", 1, 0) < 0)
         continue;
     fail_ = 0;
+    if (is_blocked)
+        sigprocmask(SIG_SETMASK, &before, nullptr);
     return {ret, err};
 }
 
@@ -270,8 +289,7 @@ std::string Machine::set(Slot &slot, const Operation &op)
 {
     const auto &n = op.numbers;
     const int option = group_options[n[1] % std::size(group_options)];
-    size_t count = 0;
-    auto given = addresses(op, count);
+    auto given = addresses(op);
     const size_t len = length(n[5], given.size());
     const auto placed = memory_.place(n[6], given, len);
     auto outcome = observe([&] {
@@ -285,18 +303,10 @@ std::string Machine::set(Slot &slot, const Operation &op)
         return "a group on a socket that has none";
     if (!placed.can_read)
         return "taken from where nothing can be read";
-    if (len != given.size() && len != 0) {
-        // cut after an address, or with what happened to be behind it
-        count = 0;
-        given.assign(static_cast<std::byte *>(placed.at),
-                     static_cast<std::byte *>(placed.at) + len);
-        for (size_t at = 0; at < len; count++)
-            at += given[at] == std::byte{AF_INET} ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
-    } else if (len == 0) {
-        given.clear();
-        count = 0;
-    }
-    return check_set(slot, option, given, count);
+    // As the kernel saw them: it can be cut after an address, or have what
+    // happened to be behind it.
+    given.assign(static_cast<std::byte *>(placed.at), static_cast<std::byte *>(placed.at) + len);
+    return check_set(slot, option, given, count_addresses(given));
 }
 
 // A change that was made is one, and the one that was asked for.

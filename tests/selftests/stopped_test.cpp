@@ -101,8 +101,10 @@ protected:
     std::vector<Address> a, leave, skip;
 };
 
+// One way of either path
 INSTANTIATE_TEST_SUITE_P(Of, Stopped,
-                         testing::Combine(testing::ValuesIn(mixes()), testing::ValuesIn(ways())),
+                         testing::Combine(testing::ValuesIn(mixes()),
+                                          testing::Values(ways().front(), ways().back())),
                          [](const auto &info) {
                              return std::string(std::get<0>(info.param).name) +
                                     std::get<1>(info.param).name;

@@ -121,11 +121,6 @@ TEST_F(Integrity, SomeAreEncrypted)
         addrs[4] = address("10.50.0.250", 9);
         Sender s;
         ASSERT_EQ(s.set(addrs), 0);
-        std::optional<Receiver> decrypted;
-        {
-            In there(*w.peer);
-            decrypted.emplace("10.50.0.250", 9);
-        }
         for (int round = 0; round < 5; round++) {
             const std::string data = pattern(large - static_cast<size_t>(round));
             SendTrace::of_all().take();
@@ -146,9 +141,6 @@ TEST_F(Integrity, SomeAreEncrypted)
             }
             EXPECT_EQ(clear, n - 3);
             EXPECT_EQ(encrypted, 3u);
-            for (size_t i = 0; i < encrypted; i++)
-                EXPECT_TRUE(decrypted->next() == data) << "what the peer decrypted";
-            EXPECT_TRUE(decrypted->empty());
         }
     }
     feed(*w.sender, "nft -f -", "flush ruleset\n");

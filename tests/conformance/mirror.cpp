@@ -195,9 +195,11 @@ void Mirror::tap(const std::string &device, bool at_peer)
 
 void Mirror::pair(const std::string &device, const std::string &peer, const std::string &options)
 {
+    // the same in both worlds
+    const std::string address = std::string(" address 02:00:00:00:0c:0") + peer.back();
     each([&](World &w) {
         feed(*w.sender, "ip -batch -",
-             "link add " + device + " " + options + " type veth peer name " + peer + " " + options +
+             "link add " + device + address + " " + options + " type veth peer name " + peer + " " + options +
                  " netns /proc/" + std::to_string(getpid()) + "/fd/" +
                  std::to_string(w.peer->fd()) + "\n");
         feed(*w.peer, "ip -batch -", "link set " + peer + " up\n");

@@ -104,25 +104,6 @@ TEST_F(Stacked, Gre)
     mirror().ip("link del gre7");
 }
 
-// Some members behind one, some behind another, some behind none.
-TEST_F(Stacked, InTurns)
-{
-    mirror().ip("link add link near name v5 type vlan id 5\nlink set v5 up\n"
-                "addr add 10.12.0.1/24 dev v5\n" +
-                neighbour_entries("10.12.0.", "v5", first_neighbour, n) +
-                "link add gre7 type gre local 10.1.0.1 remote 10.1.0.10 ttl 9\n"
-                "link set gre7 up\naddr add 10.17.0.1/24 dev gre7");
-    with_queues(mirror(), "near", [&] {
-        std::vector<sockaddr_in> addrs;
-        for (unsigned i = first_neighbour; i < first_neighbour + n; i++)
-            addrs = addrs + members("10.17.0.", 1, i) + members("10.1.0.", 1, i) +
-                    members("10.12.0.", 1, i);
-        Duel duel(mirror(), addrs, no_ident);
-        expect_whole(duel, "far", {100, 1000, 1400});
-    });
-    mirror().ip("link del gre7\nlink del v5");
-}
-
 TEST_F(Stacked, Vrf)
 {
     mirror().pair("port", "far3");

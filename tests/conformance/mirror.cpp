@@ -199,8 +199,8 @@ void Mirror::pair(const std::string &device, const std::string &peer, const std:
     const std::string address = std::string(" address 02:00:00:00:0c:0") + peer.back();
     each([&](World &w) {
         feed(*w.sender, "ip -batch -",
-             "link add " + device + address + " " + options + " type veth peer name " + peer + " " + options +
-                 " netns /proc/" + std::to_string(getpid()) + "/fd/" +
+             "link add " + device + address + " " + options + " type veth peer name " + peer + " " +
+                 options + " netns /proc/" + std::to_string(getpid()) + "/fd/" +
                  std::to_string(w.peer->fd()) + "\n");
         feed(*w.peer, "ip -batch -", "link set " + peer + " up\n");
     });

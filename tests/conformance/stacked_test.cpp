@@ -119,8 +119,10 @@ TEST_F(Stacked, Vrf)
             if (setsockopt(s.fd(), SOL_SOCKET, SO_BINDTODEVICE, "vrf7", 5) < 0)
                 throw std::runtime_error("SO_BINDTODEVICE");
         };
-        Duel duel(mirror(), members("10.18.0.", n) + members("10.19.0.", n), in_vrf);
-        expect_whole(duel, "far3", {100, 1000, 1472});
+        {
+            Duel duel(mirror(), members("10.18.0.", n) + members("10.19.0.", n), in_vrf);
+            expect_whole(duel, "far3", {100, 1000, 1472});
+        }
         // who is not in it has no way there
         Duel outside(mirror(), members("10.18.0.", n) + members("10.1.0.", n));
         Outcome o{.fast = n, .frames = {{"far", n}}};

@@ -39,12 +39,14 @@ public:
     }
     int del(std::span<const Address> addrs)
     {
+        if (addrs.size() > members())
+            return -EADDRNOTAVAIL;
         auto before = slots_;
         for (const auto &addr : addrs) {
             auto *slot = find(addr);
             if (slot == nullptr) {
                 slots_ = before;
-                return -EADDRNOTAVAIL;
+                return has_port(addr) ? -EADDRNOTAVAIL : -EINVAL;
             }
             slot->reset();
         }
@@ -67,6 +69,8 @@ private:
     int join(std::span<const Address> addrs)
     {
         for (const auto &addr : addrs) {
+            if (!has_port(addr))
+                return -EINVAL;
             if (find(addr) != nullptr)
                 return -EADDRINUSE;
             size_t slot = 0;
@@ -78,6 +82,8 @@ private:
         }
         return 0;
     }
+    // Both families have it at the same place
+    static bool has_port(const Address &addr) { return addr.in.sin_port != 0; }
     std::optional<Address> *find(const Address &addr)
     {
         using groupcast::internal::address_key;

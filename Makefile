@@ -12,7 +12,6 @@ help:
 	@echo 'make test-long       races and faults for long; SECONDS= on each kernel, TIMES='
 	@echo 'make check           what reviewers run, on every patch; check-fast is a part of it'
 	@echo 'make conformance     groups against sendto(), packet by packet (FILTER=...)'
-	@echo 'make test-upstream   the kernel'"'"'s own selftests, with the series and without (TESTS=...)'
 	@echo 'make fuzz            fuzzes the interface in the guest, then the library (DURATION=seconds)'
 	@echo 'make coverage        what make test found about line coverage'
 	@echo 'make bench-quick     instructions a member, for each way of sending; the aims'
@@ -47,9 +46,6 @@ check-fast:
 
 conformance:
 	@tests/conformance/run.sh '$(FILTER)'
-
-test-upstream:
-	@tests/upstream/run.sh $(TESTS)
 
 fuzz:
 	@tests/fuzz/run.sh '$(DURATION)'
@@ -102,6 +98,6 @@ install: lib
 clean:
 	rm -rf build
 
-.PHONY: help demo test test-long test-upstream check check-fast conformance fuzz coverage \
+.PHONY: help demo test test-long check check-fast conformance fuzz coverage \
 	bench-quick bench bench-profile bench-um bench-capacity bench-interface bench-iperf \
 	shell kernel patch apply module lib install clean

@@ -7,10 +7,10 @@ out=$REPO/build/test
 self=$REPO/build/selftests
 conf=$REPO/build/conformance
 lib=$REPO/build/library
-need build-essential libgtest-dev pkg-config liburing-dev libbpf-dev iproute2
 fuzz=$REPO/build/fuzz
 tort=$REPO/build/torture
-need build-essential libgtest-dev pkg-config liburing-dev iproute2 clang-14 libclang-rt-14-dev
+need build-essential libgtest-dev pkg-config liburing-dev libbpf-dev iproute2 \
+	clang-14 libclang-rt-14-dev
 
 rm -rf "$out"
 mkdir -p "$out/host"

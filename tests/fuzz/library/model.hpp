@@ -46,7 +46,7 @@ public:
             auto *slot = find(addr);
             if (slot == nullptr) {
                 slots_ = before;
-                return has_port(addr) ? -EADDRNOTAVAIL : -EINVAL;
+                return groupcast::internal::has_port(addr) ? -EADDRNOTAVAIL : -EINVAL;
             }
             slot->reset();
         }
@@ -69,7 +69,7 @@ private:
     int join(std::span<const Address> addrs)
     {
         for (const auto &addr : addrs) {
-            if (!has_port(addr))
+            if (!groupcast::internal::has_port(addr))
                 return -EINVAL;
             if (find(addr) != nullptr)
                 return -EADDRINUSE;
@@ -82,8 +82,6 @@ private:
         }
         return 0;
     }
-    // Both families have it at the same place
-    static bool has_port(const Address &addr) { return addr.in.sin_port != 0; }
     std::optional<Address> *find(const Address &addr)
     {
         using groupcast::internal::address_key;

@@ -30,13 +30,11 @@ struct sock;
 /**
  * struct xmit_batch_known - what a device can do with packets that are alike
  * @dev: the device, or NULL if this is not known
- * @protocol: protocol of the packets
  * @ip_summed: what they ask for
  * @features: what the device can do with them
  */
 struct xmit_batch_known {
 	const struct net_device	*dev;
-	__be16			protocol;
 	u8			ip_summed;
 	netdev_features_t	features;
 };
@@ -47,8 +45,8 @@ struct xmit_batch_known {
  *	from within, an ARP request for instance, nor copies
  * @result: where the verdict on the packet that is sent next goes
  * @is_over: no more packets are kept
- * @known: what was found out for the last packets of IPv4 and of IPv6, which
- *	may take turns
+ * @known_ip4: what was found out for the last packet of IPv4
+ * @known_ip6: the same for IPv6, since they may take turns
  * @count: packets that are kept
  * @pkts: the packets, each with its qdisc, queue and result
  *
@@ -60,7 +58,8 @@ struct xmit_batch {
 	const struct sock	*sk;
 	int			*result;
 	bool			is_over;
-	struct xmit_batch_known	known[2];
+	struct xmit_batch_known	known_ip4;
+	struct xmit_batch_known	known_ip6;
 	unsigned int		count;
 	struct {
 		struct sk_buff		*skb;

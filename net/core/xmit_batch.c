@@ -41,8 +41,8 @@ void xmit_batch_begin(struct xmit_batch *batch, const struct sock *sk)
 	rcu_read_lock_bh();
 	batch->sk = sk;
 	batch->is_over = false;
-	batch->known[0].dev = NULL;
-	batch->known[1].dev = NULL;
+	batch->known_ip4.dev = NULL;
+	batch->known_ip6.dev = NULL;
 	batch->count = 0;
 	__this_cpu_write(xmit_batch_current, batch);
 }
@@ -80,11 +80,9 @@ xmit_batch_find_features(struct sk_buff *skb, struct xmit_batch_known *known)
 	const struct net_device *dev = skb->dev;
 
 	known->features = netif_skb_features(skb);
-	known->protocol = skb->protocol;
 	known->ip_summed = skb->ip_summed;
-	/* These look further, some drivers into the packet */
-	known->dev = dev->netdev_ops->ndo_features_check ||
-		     eth_type_vlan(skb->protocol) ? NULL : dev;
+	/* Some drivers look further, into the packet */
+	known->dev = dev->netdev_ops->ndo_features_check ? NULL : dev;
 	return known->features;
 }
 
@@ -98,10 +96,13 @@ netdev_features_t __xmit_batch_features(struct sk_buff *skb)
 
 	if (skb->sk != batch->sk || !xmit_batch_is_plain(skb))
 		return netif_skb_features(skb);
-	/* That is one for IPv4 and one for IPv6 */
-	known = &batch->known[ntohs(skb->protocol) % 2];
-	if (known->dev == skb->dev && known->protocol == skb->protocol &&
-	    known->ip_summed == skb->ip_summed)
+	if (likely(skb->protocol == htons(ETH_P_IP)))
+		known = &batch->known_ip4;
+	else if (skb->protocol == htons(ETH_P_IPV6))
+		known = &batch->known_ip6;
+	else
+		return netif_skb_features(skb);
+	if (known->dev == skb->dev && known->ip_summed == skb->ip_summed)
 		return known->features;
 	return xmit_batch_find_features(skb, known);
 }

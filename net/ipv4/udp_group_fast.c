@@ -134,7 +134,8 @@ static void udp_group_forget_ways(struct udp_group_fast *f)
 void udp_group_fast_end(struct udp_group_fast *f)
 {
 	udp_group_forget_ways(f);
-	udp_group_payload_free(&f->payload);
+	if (f->payload.nr_frags)
+		udp_group_payload_free(&f->payload);
 	while (f->nr_skbs)
 		consume_skb(f->skbs[--f->nr_skbs]);
 	if (unlikely(f->prefixes))
@@ -211,10 +212,9 @@ struct udp_group_fast *udp_group_fast_begin(struct udp_group_send *s,
 	f->sport = inet_sk(s->sk)->inet_sport;
 	f->headers = is_ip6 ? UDP_GROUP_HEADERS6 : UDP_GROUP_HEADERS;
 	f->mark = ipc->sockc.mark;
-	f->is_timed = s->depart || ipc->sockc.transmit_time;
 	f->has_ip4 = !s->err4 && udp_group_ip4_begin(f);
 	f->has_ip6 = is_ip6 && !s->err6 && udp_group_ip6_begin(f);
-	if ((!f->has_ip4 && !f->has_ip6) || udp_group_must_ask(f))
+	if (!f->has_ip4 && !f->has_ip6)
 		goto end_fast;
 	if (!udp_group_refill(f, s->end - s->first, s->sk->sk_allocation))
 		goto end_fast;
@@ -229,6 +229,8 @@ struct udp_group_fast *udp_group_fast_begin(struct udp_group_send *s,
 	f->truesize = f->skbs[0]->truesize;
 	if (f->payload.nr_frags)
 		f->truesize += f->payload.len;
+	f->has_extras = f->payload.nr_frags || s->depart ||
+			ipc->sockc.transmit_time;
 	return f;
 
 end_fast:
@@ -308,14 +310,14 @@ static bool udp_group_take_prefix(struct udp_group_fast *f, u32 slot, u32 n)
 static u32 udp_group_collect(struct udp_group_fast *f, u32 slot, u32 max)
 {
 	struct udp_group_send *s = f->s;
-	const struct udp_group_node *leaf = udp_group_leaf(s->v, slot);
+	const struct udp_group_node *leaf = NULL;
 	u32 n = 0, end = s->end;
 
 	for (; n < max && slot < end; slot++) {
 		struct udp_group_member *m;
 		int err;
 
-		if (slot % UDP_GROUP_FANOUT == 0)
+		if (!leaf || slot % UDP_GROUP_FANOUT == 0)
 			leaf = udp_group_leaf(s->v, slot);
 		m = leaf->member[slot % UDP_GROUP_FANOUT];
 
@@ -377,17 +379,17 @@ static void udp_group_count_batch(struct udp_group_fast *f)
 		bool is_ip4 = all_ip4 || udp_group_addr_is_ip4(&m->addr);
 		int err = f->result[i];
 
-		if (unlikely(err == UDP_GROUP_LEFT)) {
-			udp_group_count(f->s, m, udp_group_send_left(f->s, m));
-			left++;
-			continue;
-		}
-		if (unlikely(err > 0))
+		if (unlikely(err > 0 && err != UDP_GROUP_LEFT))
 			err = net_xmit_errno(err);
 		if (likely(!err)) {
 			atomic64_inc(&m->sent);
 			sent++;
 			sent6 += !is_ip4;
+			continue;
+		}
+		if (err == UDP_GROUP_LEFT) {
+			udp_group_count(f->s, m, udp_group_send_left(f->s, m));
+			left++;
 			continue;
 		}
 		udp_group_count_failure(net, m, is_ip4, err == -ENOBUFS);

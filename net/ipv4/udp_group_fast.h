@@ -98,7 +98,7 @@ struct udp_group_way {
  * @other: the one that it took the place of
  * @mark: mark of the datagrams
  * @priority: priority of those that are sent by IPv4
- * @is_timed: they have departure times
+ * @has_extras: datagrams have shared pages or departure times
  * @ignore_df: they may be fragmented by others all the same
  * @payload: the data
  * @skbs: sk_buffs for the next datagrams
@@ -131,7 +131,7 @@ struct udp_group_fast {
 	u32				own_slot;
 	struct udp_group_path		*path;
 	struct udp_group_path		*other;
-	bool				is_timed;
+	bool				has_extras;
 	bool				ignore_df;
 	u32				mark;
 	u32				priority;
@@ -142,7 +142,7 @@ struct udp_group_fast {
 	struct udp_group_member		*members[UDP_GROUP_BATCH];
 	int				result[UDP_GROUP_BATCH];
 	struct udp_group_way		ways[2];
-	unsigned int			way;
+	struct udp_group_way		*way;
 	u32				nr_direct;
 	struct xmit_batch		batch;
 };
@@ -159,9 +159,9 @@ bool udp_group_is_unhooked(const struct net *net, const struct net_device *dev,
 void *udp_group_put_private(const struct udp_group_fast *f,
 			    const struct udp_group_way *way, u32 i,
 			    struct sk_buff *skb, unsigned int headers_len);
-void udp_group_set_departure(const struct udp_group_fast *f,
-			     const struct udp_group_member *m,
-			     struct sk_buff *skb);
+void udp_group_add_extras(const struct udp_group_fast *f,
+			  const struct udp_group_member *m,
+			  struct sk_buff *skb);
 __wsum udp_group_sum(struct udp_group_fast *f, const struct udphdr *uh);
 
 /* udp_group_ip6.c */
@@ -210,9 +210,9 @@ udp_group_ip6_count_failure(struct net *net, const struct udp_group_member *m,
 
 /* A few words, and too few for memcpy() to be good at it */
 static __always_inline void
-udp_group_copy_steps(void *to, const struct udp_group_payload *p)
+udp_group_copy_steps(void *to, const void *from, unsigned int len)
 {
-	const void *from = p->data, *end = from + p->copied;
+	const void *end = from + len;
 
 	for (; from < end; from += UDP_GROUP_COPY_STEP) {
 		memcpy(to, from, UDP_GROUP_COPY_STEP);
@@ -228,31 +228,31 @@ static __always_inline void *udp_group_put(const struct udp_group_fast *f,
 {
 	unsigned int headers_len = ip_len + sizeof(struct udphdr);
 	const struct udp_group_payload *p = &f->payload;
+	unsigned int hh_len = way->hh_len;
+	unsigned int copied = p->copied;
 	void *to;
 
-	skb_reserve(skb, way->hh_len);
+	skb_reserve(skb, hh_len);
 	/* The same as by skb_reset_network_header() */
-	skb->network_header = way->hh_len;
-	skb->transport_header = way->hh_len + ip_len;
+	skb->network_header = hh_len;
+	skb->transport_header = hh_len + ip_len;
 	if (unlikely(f->prefixes)) {
 		to = udp_group_put_private(f, way, i, skb, headers_len);
 	} else {
-		to = __skb_put(skb, headers_len + p->copied);
+		to = __skb_put(skb, headers_len + copied);
 		memcpy(to, &way->headers, headers_len);
-		udp_group_copy_steps(to + headers_len, p);
+		udp_group_copy_steps(to + headers_len, p->data, copied);
 	}
-	if (p->nr_frags)
-		udp_group_payload_share(p, skb);
 	return to;
 }
 
 /* The device makes the checksum, but for the pseudo header's part. */
 static __always_inline void
 udp_group_offload_sum(const struct udp_group_way *way, struct sk_buff *skb,
-		      struct udphdr *uh, unsigned int ip_len, __wsum sum)
+		      struct udphdr *uh, __wsum sum)
 {
 	skb->ip_summed = CHECKSUM_PARTIAL;
-	skb->csum_start = way->hh_len + ip_len;
+	skb->csum_start = skb->transport_header;
 	skb->csum_offset = offsetof(struct udphdr, check);
 	uh->check = ~csum_fold(csum_add(way->pseudo_sum, sum));
 }
@@ -266,8 +266,8 @@ static __always_inline void udp_group_own_skb(struct udp_group_fast *f,
 	struct sock *sk = f->s->sk;
 
 	skb->mark = f->mark;
-	if (unlikely(f->is_timed))
-		udp_group_set_departure(f, m, skb);
+	if (unlikely(f->has_extras))
+		udp_group_add_extras(f, m, skb);
 	skb_dst_set_noref(skb, way->dst);
 
 	/* It was charged for already: see udp_group_reserve() */

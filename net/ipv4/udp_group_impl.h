@@ -245,7 +245,7 @@ struct udp_group_edit {
 	u32				nr_left;
 };
 
-/* What a send adds to the totals when it is over. */
+/* What the sends of a group came to. */
 struct udp_group_totals {
 	u64	sends;
 	u64	sent;
@@ -437,6 +437,15 @@ struct udp_group_cmsg {
 	size_t			user_controllen;
 };
 
+/* What became of the datagrams of a send, which goes into the totals. */
+struct udp_group_sum {
+	u32	sent;
+	u32	failed;
+	u32	skipped;
+	u32	holes;
+	u32	unreached;
+};
+
 /**
  * struct udp_group_send - one send
  * @sk: socket
@@ -481,7 +490,7 @@ struct udp_group_send {
 	u32				private_len;
 	void				*scratch;
 	u64				depart;
-	struct udp_group_totals		sum;
+	struct udp_group_sum		sum;
 	u32				fast;
 };
 
@@ -606,8 +615,17 @@ bool udp_group_has_room(const struct sock *sk);
 bool udp_group_has_room_for(const struct sock *sk, u32 members, size_t len);
 u32 udp_group_reserve(struct sock *sk, u32 n, u32 truesize);
 void udp_group_unreserve(struct sock *sk, u32 n, u32 truesize);
-int udp_group_wait_until_ready(struct sock *sk, long timeo,
-			       unsigned long deadline);
+int udp_group_get_ready(struct sock *sk, long timeo, unsigned long deadline);
+
+/* Wait until a send can go on, 0, or cannot, an errno. */
+static inline int udp_group_wait_until_ready(struct sock *sk, long timeo,
+					     unsigned long deadline)
+{
+	if (likely(!READ_ONCE(sk->sk_err) && !READ_ONCE(sk->sk_shutdown) &&
+		   sk_wmem_alloc_get(sk) < READ_ONCE(sk->sk_sndbuf)))
+		return 0;
+	return udp_group_get_ready(sk, timeo, deadline);
+}
 
 /* udp_group_stat.c */
 int udp_group_get_stat(struct sock *sk, sockptr_t optval, sockptr_t optlen);

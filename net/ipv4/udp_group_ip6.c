@@ -271,7 +271,7 @@ static void udp_group_ip6_build(struct udp_group_fast *f,
 		sum = csum_add(sum, (__force __wsum)daddr->s6_addr32[1]);
 		sum = csum_add(sum, (__force __wsum)daddr->s6_addr32[2]);
 		sum = csum_add(sum, (__force __wsum)daddr->s6_addr32[3]);
-		udp_group_offload_sum(way, skb, &h->udp, sizeof(h->ip), sum);
+		udp_group_offload_sum(way, skb, &h->udp, sum);
 	} else if (way->csum == CHECKSUM_COMPLETE) {
 		h->udp.check = csum_ipv6_magic(&h->ip.saddr, daddr,
 					       sizeof(h->udp) + f->s->len,

@@ -73,7 +73,8 @@ int udp_group_payload_init(struct udp_group_payload *p, struct sock *sk,
 	 * a datagram. A device that pads short frames with that is not to send
 	 * what was here before.
 	 */
-	memset(p->data + len, 0, UDP_GROUP_COPY_STEP);
+	memset(p->data + round_down(len, UDP_GROUP_COPY_STEP), 0,
+	       UDP_GROUP_COPY_STEP);
 	return copy_from_iter(p->data, len, from) == len ? 0 : -EFAULT;
 }
 

@@ -187,8 +187,7 @@ static noinline int udp_group_sock_error(struct sock *sk)
 	return READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN ? -EPIPE : 0;
 }
 
-int udp_group_wait_until_ready(struct sock *sk, long timeo,
-			       unsigned long deadline)
+int udp_group_get_ready(struct sock *sk, long timeo, unsigned long deadline)
 {
 	int err;
 
@@ -199,7 +198,7 @@ int udp_group_wait_until_ready(struct sock *sk, long timeo,
 			if (err)
 				return err;
 		}
-		if (!timeo || likely(udp_group_has_room(sk)))
+		if (!timeo || udp_group_has_room(sk))
 			return 0;
 		err = udp_group_wait(sk, timeo, deadline);
 		if (err)

@@ -19,28 +19,13 @@
 #include <trace/events/udp_group.h>
 #include "udp_group_impl.h"
 
-/* What is wrong with the message is no member's fault, and ends the send before
- * it begins. The true path parses control messages again for each member.
- */
-static int udp_group_check_msg(struct udp_group_send *s,
-			       struct ipcm_cookie *ipc)
+/* The true path parses control messages again for each member. */
+static noinline int udp_group_check_cmsg(struct udp_group_send *s,
+					 struct ipcm_cookie *ipc)
 {
 	struct msghdr *msg = s->msg;
 	struct sock *sk = s->sk;
 	int err;
-
-	ipcm_init_sk(ipc, inet_sk(sk));
-	ipc->gso_size = READ_ONCE(udp_sk(sk)->gso_size);
-
-	/* A datagram in the making belongs to one destination */
-	if (msg->msg_flags & (MSG_OOB | MSG_MORE) || udp_test_bit(CORK, sk))
-		return -EOPNOTSUPP;
-	/* Whoever splices takes the return value for bytes of the pipe */
-	if (msg->msg_flags & MSG_SPLICE_PAGES && s->counts)
-		return -EOPNOTSUPP;
-
-	if (!msg->msg_controllen)
-		return 0;
 
 	err = udp_group_cmsg_read(s);
 	if (err || !msg->msg_controllen)
@@ -55,6 +40,30 @@ static int udp_group_check_msg(struct udp_group_send *s,
 	s->err4 = err;
 	s->err6 = udp_group_ip6_check_cmsg(sk, msg, &ipc->sockc);
 	return s->err4 && s->err6 ? s->err6 : 0;
+}
+
+/* What is wrong with the message is no member's fault, and ends the send before
+ * it begins.
+ */
+static int udp_group_check_msg(struct udp_group_send *s,
+			       struct ipcm_cookie *ipc)
+{
+	struct msghdr *msg = s->msg;
+	struct sock *sk = s->sk;
+
+	ipcm_init_sk(ipc, inet_sk(sk));
+	ipc->gso_size = READ_ONCE(udp_sk(sk)->gso_size);
+
+	/* A datagram in the making belongs to one destination */
+	if (msg->msg_flags & (MSG_OOB | MSG_MORE) || udp_test_bit(CORK, sk))
+		return -EOPNOTSUPP;
+	/* Whoever splices takes the return value for bytes of the pipe */
+	if (msg->msg_flags & MSG_SPLICE_PAGES && s->counts)
+		return -EOPNOTSUPP;
+
+	if (likely(!msg->msg_controllen))
+		return 0;
+	return udp_group_check_cmsg(s, ipc);
 }
 
 /* The version of the group that the send is for, and the part of it. */
@@ -76,10 +85,12 @@ static int udp_group_begin(struct udp_group_send *s)
 		return err == -EAGAIN ? -EINTR : err;
 
 	/* It fails the send if there are no others */
-	if (unlikely(s->err4) && s->v->ip4 == s->v->members)
-		return s->err4;
-	if (unlikely(s->err6) && !s->v->ip4)
-		return s->err6;
+	if (unlikely(s->err4 | s->err6)) {
+		if (s->err4 && s->v->ip4 == s->v->members)
+			return s->err4;
+		if (s->err6 && !s->v->ip4)
+			return s->err6;
+	}
 
 	if (s->len > 0xFFFF)
 		return -EMSGSIZE;
@@ -413,7 +424,8 @@ end_send:
 		msg->msg_iter = s.data;
 	if (s.v)
 		udp_group_version_put(s.gs, s.v);
-	kvfree(s.scratch);
+	if (unlikely(s.scratch))
+		kvfree(s.scratch);
 	if (unlikely(s.cmsg))
 		udp_group_cmsg_end(&s);
 	if (msg->msg_controllen)

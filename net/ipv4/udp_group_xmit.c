@@ -89,22 +89,29 @@ static void udp_group_way_init_neigh(struct udp_group_way *way,
 		way->is_direct = false;
 }
 
-static void udp_group_ip4_init_headers(struct udp_group_fast *f,
+static void udp_group_ip4_init_headers(const struct udp_group_fast *f,
 				       struct udp_group_way *way)
 {
-	struct inet_sock *inet = inet_sk(f->s->sk);
-	struct udp_group_headers *h = &way->headers.ip4;
-	struct iphdr *iph = &h->ip;
+	const struct sock *sk = f->s->sk;
+	const struct inet_sock *inet = inet_sk(sk);
+	unsigned int len = sizeof(struct udphdr) + f->s->len;
+	struct iphdr *iph = &way->headers.ip4.ip;
+	struct udphdr *uh = &way->headers.ip4.udp;
 
-	memset(h, 0, sizeof(*h));
 	iph->version = 4;
 	iph->ihl = 5;
 	iph->tos = f->ipc->tos != -1 ? f->ipc->tos : READ_ONCE(inet->tos);
-	iph->tot_len = htons(UDP_GROUP_HEADERS + f->s->len);
-	iph->protocol = f->s->sk->sk_protocol;
+	iph->tot_len = htons(sizeof(*iph) + len);
+	iph->id = 0;
+	iph->frag_off = 0;
+	iph->protocol = sk->sk_protocol;
+	iph->check = 0;
 	iph->saddr = way->path->way.saddr.s6_addr32[3];
-	h->udp.source = inet->inet_sport;
-	h->udp.len = htons(sizeof(h->udp) + f->s->len);
+	iph->daddr = 0;
+	uh->source = inet->inet_sport;
+	uh->dest = 0;
+	uh->len = htons(len);
+	uh->check = 0;
 }
 
 static void udp_group_ip4_way_init(struct udp_group_fast *f,
@@ -143,9 +150,9 @@ static void udp_group_ip4_way_init(struct udp_group_fast *f,
 					     IPPROTO_UDP, 0);
 }
 
-static bool udp_group_way_init(struct udp_group_fast *f,
-			       struct udp_group_way *way,
-			       const struct udp_group_path *path)
+static noinline bool udp_group_way_init(struct udp_group_fast *f,
+					struct udp_group_way *way,
+					const struct udp_group_path *path)
 {
 	const struct udp_group_flows *flows = &f->flows;
 
@@ -180,15 +187,12 @@ static bool udp_group_way_init(struct udp_group_fast *f,
 static noinline bool udp_group_change_way(struct udp_group_fast *f,
 					  const struct udp_group_path *path)
 {
-	struct udp_group_way *way;
-
 	/* The other one, unless there is none yet */
-	if (f->ways[f->way].path)
-		f->way ^= 1;
-	way = &f->ways[f->way];
-	if (path && way->path == path)
+	if (f->way->path)
+		f->way = f->way == f->ways ? f->ways + 1 : f->ways;
+	if (path && f->way->path == path)
 		return true;
-	return udp_group_way_init(f, way, path);
+	return udp_group_way_init(f, f->way, path);
 }
 
 /* The sum of a datagram that the device does not make: of the data, and of the
@@ -219,9 +223,9 @@ void *udp_group_put_private(const struct udp_group_fast *f,
 	return to;
 }
 
-void udp_group_set_departure(const struct udp_group_fast *f,
-			     const struct udp_group_member *m,
-			     struct sk_buff *skb)
+static void udp_group_set_departure(const struct udp_group_fast *f,
+				    const struct udp_group_member *m,
+				    struct sk_buff *skb)
 {
 	const struct udp_group_send *s = f->s;
 	u64 at = f->ipc->sockc.transmit_time;
@@ -229,6 +233,17 @@ void udp_group_set_departure(const struct udp_group_fast *f,
 	if (s->depart)
 		at = udp_group_departure(s, m->slot);
 	skb_set_delivery_type_by_clockid(skb, at, s->sk->sk_clockid);
+}
+
+/* What not all datagrams have */
+void udp_group_add_extras(const struct udp_group_fast *f,
+			  const struct udp_group_member *m,
+			  struct sk_buff *skb)
+{
+	if (f->payload.nr_frags)
+		udp_group_payload_share(&f->payload, skb);
+	if (f->s->depart || f->ipc->sockc.transmit_time)
+		udp_group_set_departure(f, m, skb);
 }
 
 static void udp_group_ip4_sum(struct udp_group_fast *f,
@@ -247,10 +262,10 @@ static void udp_group_ip4_sum(struct udp_group_fast *f,
  * number @i of the batch.
  */
 static void udp_group_build(struct udp_group_fast *f,
-			    const struct udp_group_way *way, u32 i,
+			    const struct udp_group_way *way,
+			    const struct udp_group_member *m, u32 i,
 			    struct sk_buff *skb)
 {
-	const struct udp_group_member *m = f->members[i];
 	__be32 daddr = udp_group_addr_ip4(&m->addr);
 	struct udp_group_headers *h;
 
@@ -262,7 +277,7 @@ static void udp_group_build(struct udp_group_fast *f,
 	h->udp.dest = m->addr.in.sin_port;
 
 	if (likely(way->csum == CHECKSUM_PARTIAL))
-		udp_group_offload_sum(way, skb, &h->udp, sizeof(h->ip),
+		udp_group_offload_sum(way, skb, &h->udp,
 				      (__force __wsum)daddr);
 	else if (way->csum == CHECKSUM_COMPLETE)
 		udp_group_ip4_sum(f, h, daddr);
@@ -287,11 +302,12 @@ static int udp_group_output(const struct udp_group_way *way,
 
 	skb->protocol = htons(ETH_P_IP);
 	skb->dev = way->dev;
-	if (!neigh)
-		neigh = ip_neigh_gw4(skb->dev, iph->daddr);
-	if (IS_ERR(neigh)) {
-		kfree_skb_reason(skb, SKB_DROP_REASON_NEIGH_CREATEFAIL);
-		return PTR_ERR(neigh);
+	if (!neigh) {
+		neigh = ip_neigh_gw4(way->dev, iph->daddr);
+		if (IS_ERR(neigh)) {
+			kfree_skb_reason(skb, SKB_DROP_REASON_NEIGH_CREATEFAIL);
+			return PTR_ERR(neigh);
+		}
 	}
 	return neigh_output(neigh, skb, way->is_v6gw);
 }
@@ -300,13 +316,13 @@ static int udp_group_fast_member(struct udp_group_fast *f, u32 i)
 {
 	struct udp_group_member *m = f->members[i];
 	const struct udp_group_path *path = rcu_dereference(m->path);
-	const struct udp_group_way *way = &f->ways[f->way];
+	const struct udp_group_way *way = f->way;
 	struct sk_buff *skb;
 
 	if (unlikely(path != way->path)) {
 		if (!udp_group_change_way(f, path))
 			return UDP_GROUP_LEFT;
-		way = &f->ways[f->way];
+		way = f->way;
 	}
 	/* Whoever has no memory without waiting gets it on the true path */
 	if (!f->nr_skbs &&
@@ -317,7 +333,7 @@ static int udp_group_fast_member(struct udp_group_fast *f, u32 i)
 	if (unlikely(path->way.family != AF_INET))
 		return udp_group_ip6_xmit(f, way, i, skb);
 
-	udp_group_build(f, way, i, skb);
+	udp_group_build(f, way, m, i, skb);
 	if (likely(way->is_direct)) {
 		f->nr_direct++;
 		return udp_group_output(way, skb);
@@ -336,7 +352,7 @@ void udp_group_transmit(struct udp_group_fast *f)
 	/* Routes and devices are looked at anew in each RCU section */
 	f->ways[0].path = NULL;
 	f->ways[1].path = NULL;
-	f->way = 0;
+	f->way = f->ways;
 	f->nr_direct = 0;
 
 	if (f->payload.nr_frags)

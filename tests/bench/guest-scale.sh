@@ -11,5 +11,5 @@
 		ip route add 10.128.0.0/9 via 10.64.0.2 &&
 		measure dummy ways=group,sendmmsg members=16,64,100,256,1024,4096 rounds=3 \
 			datagrams=1000 variant=gateway first=10.128.0.1 &&
-		measure dummy ways=group members=16384,65536 rounds=1 variant=gateway first=10.128.0.1
+		measure dummy ways=group members=16384,65536 rounds=3 variant=gateway first=10.128.0.1
 } >/results/rows

@@ -55,7 +55,7 @@ void udp_group_fast_exit(void)
  */
 static bool udp_group_must_ask(const struct udp_group_fast *f)
 {
-	const struct sock *sk = f->s->sk;
+	const struct sock *sk = f->sk;
 
 #ifdef CONFIG_XFRM
 	/* Not all changes of policies make routes invalid */
@@ -98,10 +98,10 @@ bool udp_group_refill(struct udp_group_fast *f, u32 n, gfp_t gfp)
 /* What is the same for all members that are sent to by IPv4. */
 static bool udp_group_ip4_begin(struct udp_group_fast *f)
 {
-	struct inet_sock *inet = inet_sk(f->s->sk);
+	struct inet_sock *inet = inet_sk(f->sk);
 	struct flowi4 *fl4 = &f->flows.fl4;
 	struct ipcm_cookie *ipc = f->ipc;
-	struct sock *sk = f->s->sk;
+	struct sock *sk = f->sk;
 
 	if (ipc->opt || rcu_access_pointer(inet->inet_opt))
 		return false;
@@ -203,6 +203,7 @@ struct udp_group_fast *udp_group_fast_begin(struct udp_group_send *s,
 	if (!f)
 		return NULL;
 	f->s = s;
+	f->sk = s->sk;
 	f->ipc = ipc;
 	f->path = NULL;
 	f->other = NULL;
@@ -252,7 +253,7 @@ static noinline bool udp_group_find_way(struct udp_group_fast *f,
 	udp_group_path_put(f->other);
 	f->other = f->path;
 	f->path = NULL;
-	path = udp_group_path_get(f->s->gs, f->s->sk, &f->flows, m);
+	path = udp_group_path_get(f->s->gs, f->sk, &f->flows, m);
 
 	rcu_read_lock();
 	fits = path && path->dst && udp_group_fits(f, path);
@@ -357,7 +358,7 @@ static void udp_group_count_failure(struct net *net,
 
 static void udp_group_count_sent(struct udp_group_fast *f, u32 sent, u32 sent4)
 {
-	struct net *net = sock_net(f->s->sk);
+	struct net *net = sock_net(f->sk);
 
 	f->s->sum.sent += sent;
 	SNMP_ADD_STATS(net->mib.udp_statistics, UDP_MIB_OUTDATAGRAMS, sent4);
@@ -370,8 +371,8 @@ static void udp_group_count_sent(struct udp_group_fast *f, u32 sent, u32 sent4)
 
 static void udp_group_count_batch(struct udp_group_fast *f)
 {
-	bool all_ip4 = f->s->sk->sk_family == AF_INET;
-	struct net *net = sock_net(f->s->sk);
+	bool all_ip4 = f->sk->sk_family == AF_INET;
+	struct net *net = sock_net(f->sk);
 	u32 i, n = f->n, sent = 0, sent6 = 0, left = 0;
 
 	for (i = 0; i < n; i++) {

@@ -78,6 +78,7 @@ struct udp_group_way {
 /**
  * struct udp_group_fast - what the datagrams of a send have in common
  * @s: the send
+ * @sk: its socket
  * @ipc: control messages, as IPv4 reads them
  * @ipc6: the same, as IPv6 reads them
  * @has_ip4: members that are sent to by IPv4 can be sent to here
@@ -114,6 +115,7 @@ struct udp_group_way {
  */
 struct udp_group_fast {
 	struct udp_group_send		*s;
+	struct sock			*sk;
 	struct ipcm_cookie		*ipc;
 	struct ipcm6_cookie		ipc6;
 	bool				has_ip4;
@@ -263,7 +265,7 @@ static __always_inline void udp_group_own_skb(struct udp_group_fast *f,
 					      const struct udp_group_member *m,
 					      struct sk_buff *skb)
 {
-	struct sock *sk = f->s->sk;
+	struct sock *sk = f->sk;
 
 	skb->mark = f->mark;
 	if (unlikely(f->has_extras))

@@ -72,7 +72,7 @@ bool udp_group_ip6_begin(struct udp_group_fast *f)
 {
 	struct ipv6_txoptions opt = { .tot_len = sizeof(opt) };
 	struct flowi6 *fl6 = &f->flows.fl6;
-	struct sock *sk = f->s->sk;
+	struct sock *sk = f->sk;
 	struct ipv6_pinfo *np = inet6_sk(sk);
 	struct msghdr *msg = f->s->msg;
 
@@ -168,7 +168,7 @@ struct dst_entry *udp_group_ip6_route(struct sock *sk,
 bool udp_group_ip6_fits(const struct udp_group_fast *f,
 			const struct dst_entry *dst)
 {
-	const struct ipv6_pinfo *np = inet6_sk(f->s->sk);
+	const struct ipv6_pinfo *np = inet6_sk(f->sk);
 	unsigned int mtu, frag_size = READ_ONCE(np->frag_size);
 
 	/* See ip6_setup_cork() */
@@ -188,9 +188,9 @@ static void udp_group_ip6_init_headers(struct udp_group_fast *f,
 
 	memset(h, 0, sizeof(*h));
 	h->ip.payload_len = htons(len);
-	h->ip.nexthdr = f->s->sk->sk_protocol;
+	h->ip.nexthdr = f->sk->sk_protocol;
 	h->ip.saddr = way->path->way.saddr;
-	h->udp.source = inet_sk(f->s->sk)->inet_sport;
+	h->udp.source = inet_sk(f->sk)->inet_sport;
 	h->udp.len = htons(len);
 }
 
@@ -215,7 +215,7 @@ static void udp_group_ip6_way_init_neigh(struct udp_group_way *way,
 void udp_group_ip6_way_init(struct udp_group_fast *f, struct udp_group_way *way)
 {
 	struct ipv6hdr *hdr = &way->headers.ip6.ip;
-	struct sock *sk = f->s->sk;
+	struct sock *sk = f->sk;
 	int hlimit = f->ipc6.hlimit;
 
 	udp_group_ip6_init_headers(f, way);
@@ -244,13 +244,13 @@ static void udp_group_ip6_build(struct udp_group_fast *f,
 {
 	const struct udp_group_member *m = f->members[i];
 	const struct in6_addr *daddr = &m->addr.in6.sin6_addr;
-	struct net *net = sock_net(f->s->sk);
+	struct net *net = sock_net(f->sk);
 	struct udp_group_headers6 *h;
 	__be32 label = 0;
 
 	h = udp_group_put(f, way, i, skb, sizeof(h->ip));
 	udp_group_own_skb(f, way, m, skb);
-	skb->priority = READ_ONCE(f->s->sk->sk_priority);
+	skb->priority = READ_ONCE(f->sk->sk_priority);
 	if (f->ignore_df6)
 		skb->ignore_df = 1;
 
@@ -312,7 +312,7 @@ int udp_group_ip6_xmit(struct udp_group_fast *f,
 		       struct sk_buff *skb)
 {
 	struct inet6_dev *idev = ip6_dst_idev(way->dst);
-	struct sock *sk = f->s->sk;
+	struct sock *sk = f->sk;
 
 	udp_group_ip6_build(f, way, i, skb);
 	IP6_INC_STATS(sock_net(sk), idev, IPSTATS_MIB_OUTREQUESTS);

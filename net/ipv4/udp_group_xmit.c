@@ -22,7 +22,7 @@ static bool udp_group_ip4_fits(const struct udp_group_fast *f,
 {
 	unsigned int mtu;
 
-	mtu = ip_sk_use_pmtu(f->s->sk) ? dst_mtu(dst) :
+	mtu = ip_sk_use_pmtu(f->sk) ? dst_mtu(dst) :
 					 READ_ONCE(READ_ONCE(dst->dev)->mtu);
 	return f->has_ip4 && inetdev_valid_mtu(mtu) &&
 	       UDP_GROUP_HEADERS + f->s->len <= mtu;
@@ -92,7 +92,7 @@ static void udp_group_way_init_neigh(struct udp_group_way *way,
 static void udp_group_ip4_init_headers(const struct udp_group_fast *f,
 				       struct udp_group_way *way)
 {
-	const struct sock *sk = f->s->sk;
+	const struct sock *sk = f->sk;
 	const struct inet_sock *inet = inet_sk(sk);
 	unsigned int len = sizeof(struct udphdr) + f->s->len;
 	struct iphdr *iph = &way->headers.ip4.ip;
@@ -118,7 +118,7 @@ static void udp_group_ip4_way_init(struct udp_group_fast *f,
 				   struct udp_group_way *way)
 {
 	struct iphdr *iph = &way->headers.ip4.ip;
-	struct sock *sk = f->s->sk;
+	struct sock *sk = f->sk;
 	struct inet_sock *inet = inet_sk(sk);
 	u8 pmtudisc = READ_ONCE(inet->pmtudisc);
 	int ttl;
@@ -302,7 +302,9 @@ static int udp_group_output(const struct udp_group_way *way,
 
 	skb->protocol = htons(ETH_P_IP);
 	skb->dev = way->dev;
-	if (!neigh) {
+	if (!neigh)
+		neigh = __ipv4_neigh_lookup_noref(way->dev, iph->daddr);
+	if (unlikely(!neigh)) {
 		neigh = ip_neigh_gw4(way->dev, iph->daddr);
 		if (IS_ERR(neigh)) {
 			kfree_skb_reason(skb, SKB_DROP_REASON_NEIGH_CREATEFAIL);
@@ -338,7 +340,7 @@ static int udp_group_fast_member(struct udp_group_fast *f, u32 i)
 		f->nr_direct++;
 		return udp_group_output(way, skb);
 	}
-	return ip_local_out(sock_net(f->s->sk), f->s->sk, skb);
+	return ip_local_out(sock_net(f->sk), f->sk, skb);
 }
 
 /* The members that were collected. One whose path was taken away meanwhile is
@@ -346,7 +348,7 @@ static int udp_group_fast_member(struct udp_group_fast *f, u32 i)
  */
 void udp_group_transmit(struct udp_group_fast *f)
 {
-	struct net *net = sock_net(f->s->sk);
+	struct net *net = sock_net(f->sk);
 	u32 i, left = 0;
 
 	/* Routes and devices are looked at anew in each RCU section */
@@ -359,7 +361,7 @@ void udp_group_transmit(struct udp_group_fast *f)
 		udp_group_payload_hold(&f->payload, f->n);
 
 	rcu_read_lock();
-	xmit_batch_begin(&f->batch, f->s->sk);
+	xmit_batch_begin(&f->batch, f->sk);
 	for (i = 0; i < f->n; i++) {
 		f->batch.result = &f->result[i];
 		f->result[i] = udp_group_fast_member(f, i);
@@ -376,7 +378,7 @@ void udp_group_transmit(struct udp_group_fast *f)
 
 	if (unlikely(left)) {
 		udp_group_payload_unhold(&f->payload, left);
-		udp_group_unreserve(f->s->sk, left, f->truesize);
+		udp_group_unreserve(f->sk, left, f->truesize);
 	}
 }
 

@@ -260,7 +260,7 @@ struct udp_group_totals {
  * struct udp_group_sock - the group of a socket
  * @group: what the hooks see; first, they free and find it by this
  * @lock: guards changes of @version and @flows, and the version's index,
- *	@totals and @paths
+ *	@totals, @paths and @next_path
  * @flow_seq: what @flows is read under
  * @version: the version in use, NULL while there are no members
  * @flags: GRP_F_*
@@ -273,6 +273,7 @@ struct udp_group_totals {
  * @ident: number of sends, what is added to the members' identifiers
  * @flows: what routes are looked up for now
  * @paths: ways that were looked up lately
+ * @next_path: where the next one goes
  * @rcu: ICMP errors find the group under RCU only
  */
 struct udp_group_sock {
@@ -290,6 +291,7 @@ struct udp_group_sock {
 	atomic_t		ident;
 	struct udp_group_flows	flows;
 	struct udp_group_path	*paths[UDP_GROUP_PATHS];
+	u32			next_path;
 	struct rcu_head		rcu;
 };
 

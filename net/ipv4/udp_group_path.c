@@ -13,7 +13,6 @@
  * member that has the path of the one before.
  */
 
-#include <linux/hash.h>
 #include <linux/slab.h>
 #include <net/ip.h>
 #include <net/route.h>
@@ -161,21 +160,35 @@ static bool udp_group_path_is(const struct udp_group_path *path,
 	       !memcmp(&path->way, found, sizeof(*found));
 }
 
+/* A path that the group remembers. There are few: whoever looks for one has
+ * just looked up a route.
+ */
+static struct udp_group_path *
+udp_group_path_find(const struct udp_group_sock *gs,
+		    const struct udp_group_found *found,
+		    const struct dst_entry *dst)
+{
+	int i;
+
+	for (i = 0; i < UDP_GROUP_PATHS; i++)
+		if (udp_group_path_is(gs->paths[i], found, dst))
+			return gs->paths[i];
+	return NULL;
+}
+
 /* The path of a route: one that is there already, or this one, which the group
- * then remembers in the place of another. Takes the reference to @dst.
+ * then remembers in the place of the oldest. Takes the reference to @dst.
  */
 static struct udp_group_path *
 udp_group_path_share(struct udp_group_sock *gs,
 		     const struct udp_group_found *found,
 		     struct dst_entry *dst)
 {
-	struct udp_group_path **slot, *path, *old;
-
-	slot = &gs->paths[hash_ptr(dst, ilog2(UDP_GROUP_PATHS))];
+	struct udp_group_path *path, *old;
 
 	spin_lock_bh(&gs->lock);
-	path = *slot;
-	if (udp_group_path_is(path, found, dst)) {
+	path = udp_group_path_find(gs, found, dst);
+	if (path) {
 		refcount_inc(&path->ref);
 		spin_unlock_bh(&gs->lock);
 		dst_release(dst);
@@ -191,8 +204,9 @@ udp_group_path_share(struct udp_group_sock *gs,
 
 	refcount_inc(&path->ref);
 	spin_lock_bh(&gs->lock);
-	old = *slot;
-	*slot = path;
+	old = gs->paths[gs->next_path];
+	gs->paths[gs->next_path] = path;
+	gs->next_path = (gs->next_path + 1) % UDP_GROUP_PATHS;
 	spin_unlock_bh(&gs->lock);
 	udp_group_path_put(old);
 	return path;

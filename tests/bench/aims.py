@@ -177,8 +177,8 @@ AIMS = [
     Aim("doorbells", "e1000: doorbells a datagram, group of 100", 1 / 16, doorbells("e1000")),
     Aim("doorbells", "virtio-net: doorbells a datagram, group of 100", 1 / 16,
         doorbells("virtio-net")),
-    # Four times was aimed for, which is what the packet generator has: the
-    # emulated card is the limit. See ARCHITECTURE.md.
+    # Four times was aimed for. What an emulated card itself takes is the limit: see
+    # ARCHITECTURE.md.
     Aim("cards", "e1000: wall clock under connected sockets, N = 100, 100 B", 2.5,
         card_ratio("e1000", "connected"), least=True, unit="times"),
     Aim("cards", "e1000: wall clock above pktgen with burst 64, one sk_buff", 1.5,

@@ -377,6 +377,36 @@ static void fast_identifiers_are_successive(struct kunit *test)
 	}
 }
 
+/* Members that leave by the same route have the same path, also if those of two
+ * flows are looked up in turns.
+ */
+static void fast_paths_are_shared(struct kunit *test)
+{
+	struct fast_ctx *ctx = test->priv;
+	struct udp_group_sock *gs = udp_group_of_sock(ctx->tx->sk);
+	struct udp_group_version *v = udp_group_version_get(gs);
+	struct udp_group_path *path[MEMBERS];
+	struct udp_group_flows flows = {};
+	int i;
+
+	flows.fl4.flowi4_proto = IPPROTO_UDP;
+	flows.fl4.saddr = htonl(INADDR_LOOPBACK);
+	migrate_disable();	/* each CPU has routes of its own */
+	for (i = 0; i < MEMBERS; i++) {
+		flows.nr4 = 1000 + i % 2;
+		path[i] = udp_group_path_get(gs, ctx->tx->sk, &flows,
+					     udp_group_member_at(v, i));
+	}
+	migrate_enable();
+
+	KUNIT_EXPECT_NOT_NULL(test, path[0]);
+	KUNIT_EXPECT_PTR_NE(test, path[0], path[1]);
+	KUNIT_EXPECT_PTR_EQ(test, path[0], path[2]);
+	for (i = 0; i < MEMBERS; i++)
+		udp_group_path_put(path[i]);
+	udp_group_version_put(gs, v);
+}
+
 static void fast_wakes(struct sock *sk)
 {
 	sk->sk_user_data = sk;
@@ -419,6 +449,7 @@ static struct kunit_case udp_group_fast_cases[] = {
 	KUNIT_CASE(fast_has_no_checksum),
 	KUNIT_CASE(fast_sums_itself),
 	KUNIT_CASE(fast_identifiers_are_successive),
+	KUNIT_CASE(fast_paths_are_shared),
 	KUNIT_CASE(fast_charges_the_socket),
 	{}
 };

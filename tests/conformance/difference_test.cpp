@@ -178,6 +178,14 @@ TEST(Difference, Identifiers)
     EXPECT_GT(found(ip4(100), none), 0);
     EXPECT_GT(found(none, ip4(100)), 0);
     EXPECT_EQ(found(none, none), 0);
+    // some have one
+    auto some = none;
+    for (size_t i : {1, 2})
+        some[i] = ip4(100)[i];
+    EXPECT_EQ(found(some, some), 0);
+    EXPECT_GT(found(some, none), 0);
+    EXPECT_GT(found(none, some), 0);
+    EXPECT_GT(found(some, ip4(100)), 0);
 
     // fragments of two datagrams, two datagrams with one, and none at all
     const size_t ident = fragments(100)[0].fragment_header() + 4;

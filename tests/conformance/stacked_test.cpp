@@ -104,6 +104,138 @@ TEST_F(Stacked, Gre)
     mirror().ip("link del gre7");
 }
 
+// Members behind devices of every kind in turns: a batch changes its device with
+// each member, and comes to some devices by way of others as well as directly.
+class InTurns : public Stacked {
+protected:
+    static constexpr size_t rounds = 12; // which is more than one batch
+    static std::vector<sockaddr_in> addresses()
+    {
+        std::vector<sockaddr_in> addrs;
+        for (unsigned i = first_neighbour; i < first_neighbour + rounds; i++)
+            for (std::string prefix : prefixes)
+                addrs = addrs + members(prefix, 1, i);
+        return addrs;
+    }
+    void SetUp() override
+    {
+        mirror().pair("port", "far3");
+        mirror().pair("port4", "far4");
+        mirror().ip("link add link near name v5 type vlan id 5\nlink set v5 up\n"
+                    "addr add 10.12.0.1/24 dev v5\n" +
+                    entries("10.12.0.", "v5") +
+                    "link add vx7 address 02:00:00:00:0b:01 type vxlan id 7 dev near "
+                    "local 10.1.0.1 remote 10.1.0.10 dstport 4789 srcport 5000 5001 nolearning\n"
+                    "link set vx7 up\naddr add 10.16.0.1/24 dev vx7\n" +
+                    entries("10.16.0.", "vx7") +
+                    "link add gre7 type gre local 10.1.0.1 remote 10.1.0.10 ttl 9\n"
+                    "link set gre7 up\naddr add 10.17.0.1/24 dev gre7\n"
+                    "link add bond7 address 02:00:00:00:0a:01 type bond mode balance-rr\n"
+                    "link set port down\nlink set port master bond7\nlink set bond7 up\n"
+                    "addr add 10.15.0.1/24 dev bond7\n" +
+                    entries("10.15.0.", "bond7") +
+                    "link add vrf7 type vrf table 1007\nlink set vrf7 up\n"
+                    "link set port4 master vrf7\nlink set port4 up\n"
+                    "addr add 10.18.0.1/24 dev port4\n"
+                    "route add 10.19.0.0/24 via 10.18.0.10 vrf vrf7\n"
+                    "route add 10.19.0.0/24 dev vrf7\n" + // from outside
+                    entries("10.18.0.", "port4"));
+        mirror().await_up("bond7");
+        mirror().await_up("port4");
+    }
+    void TearDown() override
+    {
+        if (!HasFailure()) {
+            mirror().ip("link del v5\nlink del vx7\nlink del gre7\nlink del bond7\n"
+                        "link del vrf7");
+            mirror().remove("port", "far3");
+            mirror().remove("port4", "far4");
+        }
+        Stacked::TearDown();
+    }
+    // Of the devices below, which are what the frames come through.
+    void with_queues(const std::function<void()> &what)
+    {
+        for (std::string qdisc : {"noqueue", "pfifo_fast", "fq"}) {
+            SCOPED_TRACE(qdisc);
+            for (std::string device : {"near", "near2", "port", "port4"})
+                mirror().tc("qdisc replace dev " + device + " root " + qdisc);
+            what();
+        }
+        for (std::string device : {"near", "near2", "port", "port4"})
+            mirror().tc("qdisc del dev " + device + " root");
+    }
+
+    // Near itself, bond, GRE, near2, VLAN, VRF, VXLAN: three of them are upon near.
+    static inline const std::vector<std::string> prefixes{
+        "10.1.0.", "10.15.0.", "10.17.0.", "10.2.0.", "10.12.0.", "10.19.0.", "10.16.0."};
+
+private:
+    static std::string entries(const std::string &prefix, const std::string &device)
+    {
+        return neighbour_entries(prefix, device, first_neighbour, rounds);
+    }
+};
+
+std::string numbered(uint32_t number)
+{
+    std::string data = pattern(number % 2 ? 100 : 1000);
+    memcpy(data.data() + data.size() - sizeof(number), &number, sizeof(number));
+    return data;
+}
+
+TEST_F(InTurns, EachSend)
+{
+    with_queues([&] {
+        Duel duel(mirror(), addresses(), no_ident);
+        for (size_t size : {0, 100, 400, 1400, 1000}) {
+            SCOPED_TRACE(std::to_string(size) + " bytes");
+            duel.send(
+                {.data = pattern(size)},
+                {.fast = 7 * rounds,
+                 .frames = {
+                     {"far", 4 * rounds}, {"far2", rounds}, {"far3", rounds}, {"far4", rounds}}});
+        }
+    });
+}
+
+// Many sends in a row: each member has each of them once, and in their order.
+TEST_F(InTurns, ManySends)
+{
+    constexpr uint32_t sends = 30;
+    const auto addrs = addresses();
+    with_queues([&] {
+        auto &w = mirror().group;
+        In in(*w.sender);
+        Sender s;
+        ASSERT_EQ(s.set(addrs), 0);
+        for (uint32_t i = 0; i < sends; i++) {
+            const std::string data = numbered(i);
+            EXPECT_EQ(s.send(data), static_cast<long>(data.size()));
+        }
+        std::map<std::string, uint32_t> next;
+        for (std::string tap : {"far", "far2", "far3", "far4"}) {
+            const size_t wanted = (tap == "far" ? 4 : 1) * rounds * sends;
+            auto frames = w.taps.at(tap).take(wanted);
+            EXPECT_EQ(frames.size(), wanted);
+            for (const auto &f : frames) {
+                // at the end, whatever is in front of it on the way
+                uint32_t number = 0;
+                memcpy(&number, f.bytes.data() + f.bytes.size() - sizeof(number), sizeof(number));
+                ASSERT_LT(number, sends);
+                const std::string data = numbered(number);
+                ASSERT_GT(f.bytes.size(), data.size() + 28);
+                const size_t at = f.bytes.size() - data.size();
+                const std::string member = f.address(at - 12);
+                EXPECT_TRUE(f.bytes.substr(at) == data) << "at " << member;
+                EXPECT_EQ(number, next[member]++) << "at " << member;
+            }
+        }
+        EXPECT_EQ(next.size(), addrs.size());
+        EXPECT_EQ(s.stat().totals.sent, sends * addrs.size());
+    });
+}
+
 TEST_F(Stacked, Vrf)
 {
     mirror().pair("port", "far3");

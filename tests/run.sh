@@ -100,7 +100,7 @@ APPEND=kunit.enable=1 \
 
 "$REPO/tests/qemu/initramfs.sh" "$out/guest.gz" "$obj" \
 	"$REPO/tests/qemu/guest-test.sh" "${programs[@]}"
-"$REPO/tests/qemu/boot.sh" "$bzimage" "$out/guest.gz" "$out/guest" 3300 -smp 2 || rc=1
+"$REPO/tests/qemu/boot.sh" "$bzimage" "$out/guest.gz" "$out/guest" 3900 -smp 2 || rc=1
 
 # Smack refuses to an AF_INET6 socket what others allow, so it is there for nobody
 # else.

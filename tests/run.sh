@@ -85,7 +85,7 @@ for f in "$REPO"/tests/fuzz/corpus/*; do
 	[ ! -f "$f" ] || programs+=("$f=/corpus/$(basename "$f")")
 done
 
-# Every single fault; `make test-long` has the races, too.
+# Every fourth fault; `make test-long` has each, and the races.
 programs+=("$tort/faults_test=/tests/faults_test")
 expected+=,faults_test.xml
 

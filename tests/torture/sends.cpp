@@ -151,7 +151,7 @@ void options(Act &a)
 // Not with a group; else it is the beginning of a datagram without a destination.
 void more(Act &a)
 {
-    count(a, "send MSG_MORE", result(send(a.fd(), "s", 1, MSG_MORE)), {EOPNOTSUPP});
+    count(a, "send MSG_MORE", result(send(a.fd(), &begun_mark, 1, MSG_MORE)), {EOPNOTSUPP});
 }
 
 void many(Act &a)
@@ -219,6 +219,8 @@ void to_one(Act &a)
     may.insert(ordinary.begin(), ordinary.end());
     may.insert(EISCONN);
     int flags = !a.victim->is_counted() && a.pick(8) == 0 ? MSG_MORE : MSG_DONTWAIT;
+    if (flags == MSG_MORE)
+        bytes.insert(0, 1, begun_mark);
     a.census.count(flags == MSG_MORE ? "sendto MSG_MORE" : "sendto",
                    result(sendto(a.fd(), bytes.data(), bytes.size(), flags, as_sockaddr(to),
                                  static_cast<socklen_t>(to.size()))),

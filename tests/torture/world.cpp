@@ -123,9 +123,12 @@ void World::receive(const std::atomic<bool> &done)
     }
 }
 
-// The shared bytes are all 's'; a private part is nobody else's.
+// The shared bytes are all 's'; a private part is nobody else's. What MSG_MORE began
+// any send on the socket goes on with, whatever it was for: as without groups.
 void World::check(const Endpoint &who, const std::string &data)
 {
+    if (data.starts_with(begun_mark))
+        return;
     auto shared = data.find_first_not_of('s');
     if (data.compare(0, private_mark.size(), private_mark) == 0) {
         if (data.compare(private_mark.size(), who.address().size(), who.address()) != 0)

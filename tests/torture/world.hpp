@@ -18,6 +18,7 @@ using Random = std::mt19937;
 
 // What a private part begins with: whose it is.
 constexpr std::string_view private_mark = "PRIVATE:";
+constexpr char begun_mark = 'm'; // of a datagram that more may be added to
 constexpr size_t private_length = private_mark.size() + sizeof(sockaddr_in6);
 
 class World {

@@ -215,7 +215,7 @@ struct udp_group_fast *udp_group_fast_begin(struct udp_group_send *s,
 	f->mark = ipc->sockc.mark;
 	f->has_ip4 = !s->err4 && udp_group_ip4_begin(f);
 	f->has_ip6 = is_ip6 && !s->err6 && udp_group_ip6_begin(f);
-	if (!f->has_ip4 && !f->has_ip6)
+	if ((!f->has_ip4 && !f->has_ip6) || udp_group_must_ask(f))
 		goto end_fast;
 	if (!udp_group_refill(f, s->end - s->first, s->sk->sk_allocation))
 		goto end_fast;

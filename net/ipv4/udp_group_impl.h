@@ -613,18 +613,22 @@ static inline void udp_group_path_put(struct udp_group_path *path)
 }
 
 /* udp_group_room.c */
-bool udp_group_has_room(const struct sock *sk);
 bool udp_group_has_room_for(const struct sock *sk, u32 members, size_t len);
 u32 udp_group_reserve(struct sock *sk, u32 n, u32 truesize);
 void udp_group_unreserve(struct sock *sk, u32 n, u32 truesize);
 int udp_group_get_ready(struct sock *sk, long timeo, unsigned long deadline);
+
+static inline bool udp_group_has_room(const struct sock *sk)
+{
+	return sk_wmem_alloc_get(sk) < READ_ONCE(sk->sk_sndbuf);
+}
 
 /* Wait until a send can go on, 0, or cannot, an errno. */
 static inline int udp_group_wait_until_ready(struct sock *sk, long timeo,
 					     unsigned long deadline)
 {
 	if (likely(!READ_ONCE(sk->sk_err) && !READ_ONCE(sk->sk_shutdown) &&
-		   sk_wmem_alloc_get(sk) < READ_ONCE(sk->sk_sndbuf)))
+		   udp_group_has_room(sk)))
 		return 0;
 	return udp_group_get_ready(sk, timeo, deadline);
 }

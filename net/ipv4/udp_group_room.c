@@ -13,11 +13,6 @@
 #include <net/udp.h>
 #include "udp_group_impl.h"
 
-bool udp_group_has_room(const struct sock *sk)
-{
-	return sk_wmem_alloc_get(sk) < READ_ONCE(sk->sk_sndbuf);
-}
-
 /* What a datagram is charged to the socket with, as __alloc_skb() sizes it: a
  * small head, or the next size that kmalloc() has. Which path it will take is
  * not known here, so it is what it is whole or in fragments of 1,500 bytes,

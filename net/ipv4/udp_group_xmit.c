@@ -23,7 +23,7 @@ static bool udp_group_ip4_fits(const struct udp_group_fast *f,
 	unsigned int mtu;
 
 	mtu = ip_sk_use_pmtu(f->sk) ? dst_mtu(dst) :
-					 READ_ONCE(READ_ONCE(dst->dev)->mtu);
+				      READ_ONCE(READ_ONCE(dst->dev)->mtu);
 	return f->has_ip4 && inetdev_valid_mtu(mtu) &&
 	       UDP_GROUP_HEADERS + f->s->len <= mtu;
 }
@@ -277,8 +277,7 @@ static void udp_group_build(struct udp_group_fast *f,
 	h->udp.dest = m->addr.in.sin_port;
 
 	if (likely(way->csum == CHECKSUM_PARTIAL))
-		udp_group_offload_sum(way, skb, &h->udp,
-				      (__force __wsum)daddr);
+		udp_group_offload_sum(way, skb, &h->udp, (__force __wsum)daddr);
 	else if (way->csum == CHECKSUM_COMPLETE)
 		udp_group_ip4_sum(f, h, daddr);
 	udp_group_own_skb(f, way, m, skb);
@@ -304,6 +303,7 @@ static int udp_group_output(const struct udp_group_way *way,
 	skb->dev = way->dev;
 	if (!neigh)
 		neigh = __ipv4_neigh_lookup_noref(way->dev, iph->daddr);
+	/* Only one that has to be made can be an error */
 	if (unlikely(!neigh)) {
 		neigh = ip_neigh_gw4(way->dev, iph->daddr);
 		if (IS_ERR(neigh)) {

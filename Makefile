@@ -10,6 +10,7 @@ help:
 	@echo '                     (FILE=PATH: another file)'
 	@echo 'make test            all tests: KUnit, selftests, library; in QEMU on a debug kernel'
 	@echo 'make test-long       races and faults for long; SECONDS= on each kernel, TIMES='
+	@echo 'make test-upstream   the selftests of Linux itself, with and without the patches'
 	@echo 'make check           what reviewers run, on every patch; check-fast is a part of it'
 	@echo 'make conformance     groups against sendto(), packet by packet (FILTER=...)'
 	@echo 'make fuzz            fuzzes the interface in the guest, then the library (DURATION=seconds)'
@@ -37,6 +38,9 @@ test:
 
 test-long:
 	@tests/torture/run.sh '$(or $(SECONDS),1800)' '$(or $(TIMES),1000)' '$(or $(SEED),1)'
+
+test-upstream:
+	@tests/upstream/run.sh
 
 check:
 	@kernel/scripts/check.sh all
@@ -98,6 +102,6 @@ install: lib
 clean:
 	rm -rf build
 
-.PHONY: help demo test test-long check check-fast conformance fuzz coverage \
+.PHONY: help demo test test-long test-upstream check check-fast conformance fuzz coverage \
 	bench-quick bench bench-profile bench-um bench-capacity bench-interface bench-iperf \
 	shell kernel patch apply module lib install clean

@@ -1,0 +1,26 @@
+# shellcheck shell=sh
+# Runs each test of /selftests/tests as tools/testing/selftests/run_kselftest.sh
+# would: in its own directory, one after the other. Its exit status goes to
+# /results/codes, what it prints to /results/NUMBER.out. What does not pass is no
+# failure here: the host compares two kernels.
+
+# longer waits, and timing that is reported and not judged
+export KSFT_MACHINE_SLOW=1
+# before busybox
+export PATH=/usr/local/bin:$PATH
+cd /selftests || exit 1
+
+number=0
+grep -v '^#' tests >/tmp/tests
+while read -r line <&3; do
+	number=$((number + 1))
+	echo "guest: $(cut -d. -f1 /proc/uptime) s, $line"
+	# shellcheck disable=SC2086 # words
+	timeout -k 10 900 ./$line >"/results/$number.out" 2>&1 </dev/null 3<&-
+	echo "$? $number $line" >>/results/codes
+	# what one test left behind is not the next one's
+	for ns in $(ip -br netns list | cut -d' ' -f1); do
+		ip netns pids "$ns" | xargs -r kill -9
+		ip netns del "$ns"
+	done
+done 3</tmp/tests

@@ -36,10 +36,11 @@ for config in "${kernels[@]}"; do
 	done
 	"$REPO/tests/qemu/initramfs.sh" "$out/$config.gz" "${bzimage%/arch/*}" \
 		"$REPO/tests/qemu/guest-test.sh" "${programs[@]}"
+	# a CPU that goes and comes again takes seconds on a busy machine
 	TOLERATE=$tolerate APPEND="TORTURE_SECONDS=$duration TORTURE_TIMES=$times \
 		TORTURE_SEED=$seed TORTURE_SNAPSHOT_SECONDS=20 TORTURE_FAULT_STEP=1" \
 		"$REPO/tests/qemu/boot.sh" "$bzimage" "$out/$config.gz" "$out/$config" \
-		$((3 * duration + 3600)) -smp 2 || rc=1
+		$((3 * duration + 6 * times + 3600)) -smp 2 || rc=1
 	expected+=$config.ok,
 	results+=("$out/$config/results")
 	logs+=("$out/$config/results/"*.log)

@@ -10,6 +10,7 @@ export KSFT_MACHINE_SLOW=1
 export PATH=/usr/local/bin:$PATH
 cd /selftests || exit 1
 
+sleep 5 # until the addresses of lo are ready
 number=0
 grep -v '^#' tests >/tmp/tests
 while read -r line <&3; do

@@ -25,3 +25,4 @@ while read -r line <&3; do
 		ip netns del "$ns"
 	done
 done 3</tmp/tests
+exit 0

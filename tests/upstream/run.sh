@@ -10,9 +10,9 @@
 here=$REPO/tests/upstream
 out=$REPO/build/upstream
 files=$CACHE/build/$KVER-selftests
-need build-essential rsync clang-14 llvm-14 libelf-dev libcap-dev libnuma-dev libssl-dev zlib1g-dev \
-	qemu-system-x86 python3 bash coreutils grep sed mawk findutils procps util-linux bc jq \
-	ethtool iputils-ping iptables netcat-openbsd socat tcpdump traceroute iproute2
+need clang-14 llvm-14 libelf-dev libcap-dev libnuma-dev libssl-dev zlib1g-dev python3 \
+	bash coreutils grep sed mawk findutils procps util-linux bc jq ethtool iputils-ping \
+	iptables netcat-openbsd socat tcpdump traceroute iproute2
 
 declare -A obj image
 for kernel in upstream upstream+plain; do
@@ -44,12 +44,12 @@ while read -r f; do
 	board+=("$f=/selftests/${f##*/}")
 done < <(find "$files" -maxdepth 1 -type f -executable
 	find "$files" -maxdepth 1 -name '*.bpf.o'
-	find "$tests" -maxdepth 1 -name '*.sh' -o -maxdepth 1 -name 'run_*' -o -maxdepth 1 -name settings)
+	find "$tests" -maxdepth 1 -name '*.sh' -o -maxdepth 1 -name 'run_*')
 
 # run LIST ROUND: the tests in that file, on both kernels at the same time. Most
 # tests wait a second here and there for something that takes less on a machine with
-# nothing else to do. With -icount the guest's time is what it has executed, so that
-# nothing else on this machine makes them fail, and no time passes while they wait.
+# nothing else to do. With -icount the guest's time is what it has executed: how busy
+# this machine is matters less, and waiting takes no time.
 run() {
 	local kernel pids=() rc=0
 	for kernel in upstream upstream+plain; do

@@ -88,10 +88,13 @@ static bool udp_group_is_plain(const struct udp_group_send *s,
 	return !tx_flags;
 }
 
-/* Get some of @n sk_buffs, all before being used up. */
-bool udp_group_refill(struct udp_group_fast *f, u32 n, gfp_t gfp)
+/* Get some of @n sk_buffs, all before being used up. Whoever has no memory
+ * without waiting gets it on the true path.
+ */
+bool udp_group_refill(struct udp_group_fast *f, u32 n)
 {
-	f->nr_skbs = alloc_skb_bulk(gfp, min(n, UDP_GROUP_CHUNK), f->skbs);
+	f->nr_skbs = alloc_skb_bulk(GFP_NOWAIT | __GFP_NOWARN,
+				    min(n, UDP_GROUP_CHUNK), f->skbs);
 	return f->nr_skbs;
 }
 
@@ -217,7 +220,7 @@ struct udp_group_fast *udp_group_fast_begin(struct udp_group_send *s,
 	f->has_ip6 = is_ip6 && !s->err6 && udp_group_ip6_begin(f);
 	if ((!f->has_ip4 && !f->has_ip6) || udp_group_must_ask(f))
 		goto end_fast;
-	if (!udp_group_refill(f, s->end - s->first, s->sk->sk_allocation))
+	if (!udp_group_refill(f, s->end - s->first))
 		goto end_fast;
 
 	room = skb_tailroom(f->skbs[0]);

@@ -11,9 +11,9 @@
  *
  * Locks: the socket lock serialises changes. Inside it, udp_group_sock.reclaim,
  * a mutex, guards what versions leave behind. udp_group_sock.lock, inside both
- * and taken from softirq too, guards the pointer to the version, the index and
- * the totals. What a member counts is atomic, because several sends may be at
- * one version.
+ * and taken from softirq too, guards the pointer to the version and the index;
+ * udp_group_sock.totals_lock, which is not, guards the totals of the sends.
+ * What a member counts is atomic, because several sends may be at one version.
  */
 #ifndef _UDP_GROUP_IMPL_H
 #define _UDP_GROUP_IMPL_H
@@ -253,14 +253,13 @@ struct udp_group_totals {
 	u64	skipped;
 	u64	holes;
 	u64	unreached;
-	u64	icmp;
 };
 
 /**
  * struct udp_group_sock - the group of a socket
  * @group: what the hooks see; first, they free and find it by this
- * @lock: guards changes of @version and @flows, and the version's index,
- *	@totals, @paths and @next_path
+ * @lock: guards changes of @version and @flows, and the version's index, @icmp,
+ *	@paths and @next_path
  * @flow_seq: what @flows is read under
  * @version: the version in use, NULL while there are no members
  * @flags: GRP_F_*
@@ -269,7 +268,10 @@ struct udp_group_totals {
  * @versions: those alive, by age
  * @nr_versions: how many these are
  * @trees: how many there are that have nothing in common
+ * @totals_lock: guards @totals. In process context only, and nothing is taken
+ *	inside: a send needs no more than that.
  * @totals: what became of the datagrams
+ * @icmp: ICMP errors that came back
  * @ident: number of sends, what is added to the members' identifiers
  * @flows: what routes are looked up for now
  * @paths: ways that were looked up lately
@@ -287,7 +289,9 @@ struct udp_group_sock {
 	struct list_head	versions;
 	atomic_t		nr_versions;
 	atomic_t		trees;
+	spinlock_t		totals_lock;	/* see above */
 	struct udp_group_totals	totals;
+	u64			icmp;
 	atomic_t		ident;
 	struct udp_group_flows	flows;
 	struct udp_group_path	*paths[UDP_GROUP_PATHS];

@@ -21,6 +21,7 @@ static struct udp_group_sock *udp_group_create(struct sock *sk)
 
 	spin_lock_init(&gs->lock);
 	seqcount_spinlock_init(&gs->flow_seq, &gs->lock);
+	spin_lock_init(&gs->totals_lock);
 	udp_group_versions_init(gs);
 	gs->group.ops = &udp_group_ops;
 	udp_group_attach(sk, &gs->group);

@@ -63,6 +63,9 @@ bool udp_group_has_room_for(const struct sock *sk, u32 members, size_t len)
 /* How many of @n datagrams fit, if the last may exceed the buffer. */
 static u32 udp_group_room_for(int sndbuf, int used, u32 n, u32 truesize)
 {
+	/* No division, if that is not needed */
+	if (likely(used + n * truesize < sndbuf))
+		return n;
 	if (used >= sndbuf)
 		return 0;
 	return min(n, DIV_ROUND_UP(sndbuf - used, truesize));

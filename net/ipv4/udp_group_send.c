@@ -313,7 +313,7 @@ static void udp_group_add_totals(const struct udp_group_send *s)
 {
 	struct udp_group_totals *totals = &s->gs->totals;
 
-	spin_lock_bh(&s->gs->lock);
+	spin_lock(&s->gs->totals_lock);
 	totals->sends++;
 	totals->sent += s->sum.sent;
 	if (unlikely(s->sum.sent != s->v->slots)) {
@@ -322,7 +322,7 @@ static void udp_group_add_totals(const struct udp_group_send *s)
 		totals->holes += s->sum.holes;
 		totals->unreached += s->sum.unreached;
 	}
-	spin_unlock_bh(&s->gs->lock);
+	spin_unlock(&s->gs->totals_lock);
 }
 
 static u32 udp_group_nr_skip(const struct udp_group_send *s)

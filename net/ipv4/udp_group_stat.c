@@ -33,7 +33,7 @@ void udp_group_icmp(struct udp_group *group, const struct in6_addr *daddr,
 	if (m) {
 		atomic_inc(&m->icmp);
 		udp_group_member_error(m, err);
-		gs->totals.icmp++;
+		gs->icmp++;
 	}
 	spin_unlock_bh(&gs->lock);
 }
@@ -81,15 +81,18 @@ static void udp_group_stat_fill(struct udp_group_sock *gs,
 				const struct udp_group_version *v,
 				struct udp_grpstat *stat)
 {
-	spin_lock_bh(&gs->lock);
-	stat->generation = v ? v->generation : gs->generation;
+	spin_lock(&gs->totals_lock);
 	stat->sends = gs->totals.sends;
 	stat->sent = gs->totals.sent;
 	stat->failed = gs->totals.failed;
 	stat->skipped = gs->totals.skipped;
 	stat->holes = gs->totals.holes;
 	stat->unreached = gs->totals.unreached;
-	stat->icmp = gs->totals.icmp;
+	spin_unlock(&gs->totals_lock);
+
+	spin_lock_bh(&gs->lock);
+	stat->generation = v ? v->generation : gs->generation;
+	stat->icmp = gs->icmp;
 	spin_unlock_bh(&gs->lock);
 
 	if (v) {

@@ -326,9 +326,7 @@ static int udp_group_fast_member(struct udp_group_fast *f, u32 i)
 			return UDP_GROUP_LEFT;
 		way = f->way;
 	}
-	/* Whoever has no memory without waiting gets it on the true path */
-	if (!f->nr_skbs &&
-	    !udp_group_refill(f, f->n - i, GFP_NOWAIT | __GFP_NOWARN))
+	if (!f->nr_skbs && !udp_group_refill(f, f->n - i))
 		return UDP_GROUP_LEFT;
 
 	skb = f->skbs[--f->nr_skbs];

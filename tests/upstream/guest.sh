@@ -10,6 +10,15 @@ export KSFT_MACHINE_SLOW=1
 export PATH=/usr/local/bin:$PATH
 cd /selftests || exit 1
 
+# tcpdump gives its privileges up for those of a user that Debian made for it, and
+# then cannot write into a file that a test has made for it: here it is root.
+printf '%s\n' root:x:0:0:root:/root:/bin/sh tcpdump:x:0:0::/:/bin/false \
+	nobody:x:65534:65534::/:/bin/false >/etc/passwd
+printf '%s\n' root:x:0: tcpdump:x:0: nogroup:x:65534: >/etc/group
+
+# a test may want the device that a tunnel's driver makes in each namespace
+echo 0 >/proc/sys/net/core/fb_tunnels_only_for_init_net
+
 sleep 5 # until the addresses of lo are ready
 number=0
 grep -v '^#' tests >/tmp/tests

@@ -31,7 +31,7 @@ quiet "$out/build.log" "building the kernel's own selftests" \
 
 # What the scripts call, which is more than busybox has.
 board=("$(command -v bash)=/bin/bash")
-for p in bash grep sed mawk date sleep timeout stat seq sort head tail cut tr cat od mktemp \
+for p in bash grep sed mawk date sleep timeout nohup stat seq sort head tail cut tr cat od mktemp \
 	readlink realpath find xargs sysctl pgrep pkill ps taskset unshare nsenter bc jq ethtool \
 	ping ping6 iptables ip6tables modinfo modprobe nc socat tcpdump traceroute traceroute6 ss bridge nstat; do
 	path=$(PATH=/usr/sbin:/sbin:/usr/bin:/bin command -v "$p") || die "no $p here"

@@ -3,8 +3,8 @@
 # patches and on the same kernel without: the results must be the same. `tests` is
 # the list. Leaves build/upstream/report.txt.
 #
-# A test whose results differ is run again on both, twice at most: what differs each
-# time is the patches' doing, anything else is timing, and is named.
+# A test whose results differ is run again on both, twice at most: what neither
+# kernel has in common with the other in any round is the patches' doing.
 . "$(dirname "$0")/../../kernel/scripts/common.sh"
 
 here=$REPO/tests/upstream

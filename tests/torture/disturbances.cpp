@@ -43,7 +43,8 @@ void namespaces(World &world, Census &census, unsigned i)
 {
     Fd here(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
     std::string name = "v" + std::to_string(i);
-    std::thread sender;
+    // Has the last of it, and time until the next one.
+    static thread_local std::jthread sender;
     {
         Rtnl outside;
         if (unshare(CLONE_NEWNET) < 0)
@@ -64,13 +65,12 @@ void namespaces(World &world, Census &census, unsigned i)
         // the same prefix on many devices: which one is used changes with them
         outside.address(true, name, "10.11.0.1", 16);
         outside.neighbour(true, name, "10.11.0.2");
-        sender = std::thread([fd = std::move(fd)] {
+        sender = std::jthread([fd = std::move(fd)] {
             for (int n = 0; n < 3; n++)
                 send(fd.get(), "s", 1, 0);
         });
         setns(here.get(), CLONE_NEWNET);
     }
-    sender.join(); // it had the last of it
     census.count("event: namespace", 0, {});
 }
 

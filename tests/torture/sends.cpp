@@ -98,6 +98,8 @@ void spread(Act &a)
 // Each slot's part is its member's address; those of holes are nobody's.
 void own(Act &a)
 {
+    if (a.victim->is_corked())
+        return;
     std::vector<char> bytes(sizeof(udp_grpstat) + 400 * sizeof(udp_grpstat_member));
     udp_grpstat s{};
     s.size = sizeof(s);

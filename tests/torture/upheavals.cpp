@@ -168,7 +168,7 @@ void read_errors(Act &a)
 void cork(Act &a)
 {
     int on = static_cast<int>(a.pick(4) == 0);
-    if (!a.victim->is_counted())
+    if (a.victim->is_corked())
         a.census.count("UDP_CORK", result(setsockopt(a.fd(), SOL_UDP, UDP_CORK, &on, sizeof(on))),
                        {EAGAIN, ENETUNREACH, EHOSTUNREACH, EMSGSIZE, ENOBUFS, EINVAL, EACCES,
                         ECONNREFUSED, EPERM, ENODEV});

@@ -3,8 +3,8 @@
 
 namespace torture {
 
-Victim::Victim(Census &census, int family, bool counted)
-    : census_(census), family_(family), counted_(counted), fd_(fresh())
+Victim::Victim(Census &census, int family, bool counted, bool corked)
+    : census_(census), family_(family), counted_(counted), corked_(corked), fd_(fresh())
 {}
 
 Victim::~Victim()
@@ -61,7 +61,9 @@ void Victims::replace(std::mt19937 &random)
 
 std::shared_ptr<Victim> Victims::make(size_t i)
 {
-    return std::make_shared<Victim>(census_, i % 2 ? AF_INET6 : AF_INET, i / 2 % 2);
+    bool is_counted = i / 2 % 2;
+    return std::make_shared<Victim>(census_, i % 2 ? AF_INET6 : AF_INET, is_counted,
+                                    !is_counted && i < 4);
 }
 
 } // namespace torture

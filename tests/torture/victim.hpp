@@ -17,12 +17,15 @@ namespace torture {
 
 class Victim {
 public:
-    Victim(Census &census, int family, bool counted);
+    Victim(Census &census, int family, bool counted, bool corked);
     // The last one who used it has gone: is each slot passed in one of the sums?
     ~Victim();
     int fd() const { return fd_.get(); }
     int family() const { return family_; }
     bool is_counted() const { return counted_; }
+    // Datagrams may be held back, which any send goes on with: what is one member's
+    // own is not sent here, or others would get it, as without groups.
+    bool is_corked() const { return corked_; }
     // What a send to the group returned.
     void passed(long slots)
     {
@@ -36,7 +39,7 @@ private:
     Fd fresh() const;
     Census &census_;
     int family_;
-    bool counted_;
+    bool counted_, corked_;
     Fd fd_;
     std::atomic<long> passed_ = 0;
 };

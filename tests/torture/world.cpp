@@ -136,7 +136,8 @@ void World::check(const Endpoint &who, const std::string &data)
         shared = data.find_first_not_of('s', private_length);
     }
     if (shared != std::string::npos)
-        census_.violation("somebody got bytes that nobody sent");
+        census_.violation("somebody got bytes that nobody sent, from " + std::to_string(shared) +
+                          " on of " + std::to_string(data.size()));
 }
 
 } // namespace torture

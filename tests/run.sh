@@ -33,9 +33,10 @@ quiet "$out/library-san.log" "building them with sanitizers" \
 	make -C "$REPO/tests/library" OUT="$lib-san" SANITIZE=1 -j"$JOBS"
 
 expected=udp_group_addr.ktap,udp_group_version.ktap,udp_group_uapi.ktap,udp_group_socket.ktap,udp_group_fast.ktap
-expected+=,udp_group_fast6.ktap,udp_group_mixed.ktap
+expected+=,udp_group_fast6.ktap,udp_group_mixed.ktap,udp_group_batch.ktap
 expected+=,outside-udp_group_addr.ktap,outside-udp_group_version.ktap,outside-udp_group_uapi.ktap,outside-udp_group_socket.ktap
 expected+=,outside-udp_group_fast.ktap,outside-udp_group_fast6.ktap,outside-udp_group_mixed.ktap
+expected+=,outside-udp_group_batch.ktap
 expected+=,kunit.ok,guest.ok,smack.ok
 rc=0
 

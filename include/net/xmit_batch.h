@@ -7,7 +7,8 @@
  * kept back and handed over at the end: for each run of packets that are for
  * the same qdisc its lock is taken once, all are enqueued, and it runs once. It
  * then gives the driver lists, as far as BQL allows, and the driver rings its
- * doorbell once a list.
+ * doorbell once a list. A qdisc that a single packet may pass by if it is empty
+ * is passed by with the first list.
  *
  * What a device can do with a packet is also found out only once for packets of
  * a batch that are alike.

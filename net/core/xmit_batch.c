@@ -156,39 +156,103 @@ static unsigned int xmit_batch_room(const struct Qdisc *q, unsigned int n)
 	return qlen < limit ? min(n, limit - qlen) : 1;
 }
 
-/* As __dev_xmit_skb() does for one packet that cannot bypass the qdisc. */
-static void xmit_batch_run(struct xmit_batch *batch, unsigned int from,
-			   unsigned int to)
+/* May packets pass the qdisc by if it is empty, and the device get a list? */
+static bool xmit_batch_can_bypass(const struct Qdisc *q,
+				  const struct netdev_queue *txq)
+{
+	return q->flags & TCQ_F_CAN_BYPASS && qdisc_may_bulk(q) &&
+	       !netif_xmit_frozen_or_stopped(txq);
+}
+
+/* Give the device as much as it may have at once. @from goes on to the first
+ * that is left, which has to queue. Returns what sch_direct_xmit() does.
+ */
+static bool xmit_batch_bypass(struct xmit_batch *batch, unsigned int *from,
+			      unsigned int to, spinlock_t *root_lock)
+{
+	struct netdev_queue *txq = batch->pkts[*from].txq;
+	struct sk_buff *list = batch->pkts[*from].skb;
+	struct Qdisc *q = batch->pkts[*from].q;
+	int room = qdisc_avail_bulklimit(txq);
+	struct sk_buff *skb, *last = NULL;
+	unsigned int bytes = 0, n = 0;
+
+	do {
+		skb = batch->pkts[*from].skb;
+		qdisc_calculate_pkt_len(skb, q);
+		bytes += qdisc_pkt_len(skb);
+		n += skb_is_gso(skb) ? skb_shinfo(skb)->gso_segs : 1;
+		if (last)
+			last->next = skb;
+		last = skb;
+		room -= skb->len;
+	} while (++*from < to && room > 0);
+	_bstats_update(root_lock ? &q->bstats : this_cpu_ptr(q->cpu_bstats),
+		       bytes, n);
+
+	return sch_direct_xmit(list, q, txq->dev, txq, root_lock, true);
+}
+
+/* As __dev_xmit_skb() does for one packet: see there for why it is looked at
+ * twice whether the qdisc is empty.
+ */
+static void xmit_batch_run_nolock(struct xmit_batch *batch, unsigned int from,
+				  unsigned int to, struct sk_buff **to_free)
+{
+	struct Qdisc *q = batch->pkts[from].q;
+	unsigned int n;
+
+	if (xmit_batch_can_bypass(q, batch->pkts[from].txq) &&
+	    nolock_qdisc_is_empty(q) && qdisc_run_begin(q)) {
+		if (likely(nolock_qdisc_is_empty(q)) &&
+		    xmit_batch_bypass(batch, &from, to, NULL) &&
+		    !nolock_qdisc_is_empty(q))
+			__qdisc_run(q);
+		qdisc_run_end(q);
+	}
+
+	for (; from < to; from += n) {
+		n = xmit_batch_room(q, to - from);
+		xmit_batch_enqueue(batch, from, from + n, to_free);
+		qdisc_run(q);
+	}
+}
+
+/* The same with a lock, and with another one for those who wait for it. */
+static void xmit_batch_run_locked(struct xmit_batch *batch, unsigned int from,
+				  unsigned int to, struct sk_buff **to_free)
 {
 	struct Qdisc *q = batch->pkts[from].q;
 	spinlock_t *root_lock = qdisc_lock(q);
-	struct sk_buff *to_free = NULL;
 	unsigned int n;
 	bool contended;
 
-	if (q->flags & TCQ_F_NOLOCK) {
-		for (; from < to; from += n) {
-			n = xmit_batch_room(q, to - from);
-			xmit_batch_enqueue(batch, from, from + n, &to_free);
-			qdisc_run(q);
-		}
-		goto free;
-	}
-
-	/* See there for why the queue of those who wait is another lock */
+	/* See __dev_xmit_skb() for why */
 	contended = qdisc_is_running(q) || IS_ENABLED(CONFIG_PREEMPT_RT);
 	if (unlikely(contended))
 		spin_lock(&q->busylock);
 
 	spin_lock(root_lock);
+	if (likely(!test_bit(__QDISC_STATE_DEACTIVATED, &q->state)) &&
+	    xmit_batch_can_bypass(q, batch->pkts[from].txq) &&
+	    !qdisc_qlen(q) && qdisc_run_begin(q)) {
+		if (xmit_batch_bypass(batch, &from, to, root_lock)) {
+			if (unlikely(contended)) {
+				spin_unlock(&q->busylock);
+				contended = false;
+			}
+			__qdisc_run(q);
+		}
+		qdisc_run_end(q);
+	}
 	for (; from < to; from += n) {
 		n = xmit_batch_room(q, to - from);
 		if (unlikely(test_bit(__QDISC_STATE_DEACTIVATED, &q->state))) {
-			xmit_batch_drop(batch, from, from + n, &to_free);
+			xmit_batch_drop(batch, from, from + n, to_free);
 			continue;
 		}
 		WRITE_ONCE(q->owner, smp_processor_id());
-		xmit_batch_enqueue(batch, from, from + n, &to_free);
+		xmit_batch_enqueue(batch, from, from + n, to_free);
 		WRITE_ONCE(q->owner, -1);
 		if (qdisc_run_begin(q)) {
 			if (unlikely(contended)) {
@@ -202,7 +266,17 @@ static void xmit_batch_run(struct xmit_batch *batch, unsigned int from,
 	spin_unlock(root_lock);
 	if (unlikely(contended))
 		spin_unlock(&q->busylock);
-free:
+}
+
+static void xmit_batch_run(struct xmit_batch *batch, unsigned int from,
+			   unsigned int to)
+{
+	struct sk_buff *to_free = NULL;
+
+	if (batch->pkts[from].q->flags & TCQ_F_NOLOCK)
+		xmit_batch_run_nolock(batch, from, to, &to_free);
+	else
+		xmit_batch_run_locked(batch, from, to, &to_free);
 	if (unlikely(to_free))
 		kfree_skb_list_reason(to_free, tcf_get_drop_reason(to_free));
 }

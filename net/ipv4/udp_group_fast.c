@@ -24,7 +24,8 @@
 #include "udp_group_fast.h"
 
 /* What a send needs is some 4 KiB of memory, for a few microseconds: the
- * last that was used on a CPU stays there for the next.
+ * last that was used on a CPU stays there for the next, and so do the sk_buffs
+ * that were left over, which are nobody's yet.
  */
 static DEFINE_PER_CPU(struct udp_group_fast *, udp_group_spare);
 
@@ -32,22 +33,38 @@ static struct udp_group_fast *udp_group_fast_alloc(gfp_t gfp)
 {
 	struct udp_group_fast *f = this_cpu_xchg(udp_group_spare, NULL);
 
-	return f ?: kmalloc(sizeof(*f), gfp);
+	if (f)
+		return f;
+	f = kmalloc(sizeof(*f), gfp);
+	if (f)
+		f->nr_skbs = 0;
+	return f;
+}
+
+static void udp_group_fast_destroy(struct udp_group_fast *f)
+{
+	while (f->nr_skbs)
+		consume_skb(f->skbs[--f->nr_skbs]);
+	kfree(f);
 }
 
 static void udp_group_fast_free(struct udp_group_fast *f)
 {
 	if (this_cpu_cmpxchg(udp_group_spare, NULL, f))
-		kfree(f);
+		udp_group_fast_destroy(f);
 }
 
 /* The module goes: nobody sends. */
 void udp_group_fast_exit(void)
 {
+	struct udp_group_fast *f;
 	int cpu;
 
-	for_each_possible_cpu(cpu)
-		kfree(per_cpu(udp_group_spare, cpu));
+	for_each_possible_cpu(cpu) {
+		f = per_cpu(udp_group_spare, cpu);
+		if (f)
+			udp_group_fast_destroy(f);
+	}
 }
 
 /* Has something come that sendto() would ask for each datagram? It is asked for
@@ -88,13 +105,13 @@ static bool udp_group_is_plain(const struct udp_group_send *s,
 	return !tx_flags;
 }
 
-/* Get some of @n sk_buffs, all before being used up. Whoever has no memory
- * without waiting gets it on the true path.
+/* Get sk_buffs, all before being used up. Whoever has no memory without waiting
+ * gets it on the true path.
  */
-bool udp_group_refill(struct udp_group_fast *f, u32 n)
+bool udp_group_refill(struct udp_group_fast *f)
 {
-	f->nr_skbs = alloc_skb_bulk(GFP_NOWAIT | __GFP_NOWARN,
-				    min(n, UDP_GROUP_CHUNK), f->skbs);
+	f->nr_skbs = alloc_skb_bulk(GFP_NOWAIT | __GFP_NOWARN, UDP_GROUP_CHUNK,
+				    f->skbs);
 	return f->nr_skbs;
 }
 
@@ -139,8 +156,6 @@ void udp_group_fast_end(struct udp_group_fast *f)
 	udp_group_forget_ways(f);
 	if (f->payload.nr_frags)
 		udp_group_payload_free(&f->payload);
-	while (f->nr_skbs)
-		consume_skb(f->skbs[--f->nr_skbs]);
 	if (unlikely(f->prefixes))
 		kvfree(f->prefixes);
 	udp_group_fast_free(f);
@@ -210,7 +225,6 @@ struct udp_group_fast *udp_group_fast_begin(struct udp_group_send *s,
 	f->ipc = ipc;
 	f->path = NULL;
 	f->other = NULL;
-	f->nr_skbs = 0;
 	f->prefixes = NULL;
 	f->payload.nr_frags = 0;
 	f->sport = inet_sk(s->sk)->inet_sport;
@@ -220,7 +234,7 @@ struct udp_group_fast *udp_group_fast_begin(struct udp_group_send *s,
 	f->has_ip6 = is_ip6 && !s->err6 && udp_group_ip6_begin(f);
 	if ((!f->has_ip4 && !f->has_ip6) || udp_group_must_ask(f))
 		goto end_fast;
-	if (!udp_group_refill(f, s->end - s->first))
+	if (!f->nr_skbs && !udp_group_refill(f))
 		goto end_fast;
 
 	room = skb_tailroom(f->skbs[0]);

@@ -150,7 +150,7 @@ struct udp_group_fast {
 };
 
 /* udp_group_fast.c */
-bool udp_group_refill(struct udp_group_fast *f, u32 n);
+bool udp_group_refill(struct udp_group_fast *f);
 
 /* udp_group_xmit.c */
 bool udp_group_fits(const struct udp_group_fast *f,

@@ -326,7 +326,7 @@ static int udp_group_fast_member(struct udp_group_fast *f, u32 i)
 			return UDP_GROUP_LEFT;
 		way = f->way;
 	}
-	if (!f->nr_skbs && !udp_group_refill(f, f->n - i))
+	if (!f->nr_skbs && !udp_group_refill(f))
 		return UDP_GROUP_LEFT;
 
 	skb = f->skbs[--f->nr_skbs];

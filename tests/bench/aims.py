@@ -177,9 +177,8 @@ AIMS = [
     Aim("doorbells", "e1000: doorbells a datagram, group of 100", 1 / 16, doorbells("e1000")),
     Aim("doorbells", "virtio-net: doorbells a datagram, group of 100", 1 / 16,
         doorbells("virtio-net")),
-    # Four times was aimed for. What an emulated card itself takes is the limit: see
-    # ARCHITECTURE.md.
-    Aim("cards", "e1000: wall clock under connected sockets, N = 100, 100 B", 2.5,
+    # By the clock: on a machine that does something else it can be missed.
+    Aim("cards", "e1000: wall clock under connected sockets, N = 100, 100 B", 4,
         card_ratio("e1000", "connected"), least=True, unit="times"),
     Aim("cards", "e1000: wall clock above pktgen with burst 64, one sk_buff", 1.5,
         lambda results: 1 / card_ratio("e1000", "pktgen-64")(results), unit="times"),

@@ -123,21 +123,23 @@ void World::receive(const std::atomic<bool> &done)
     }
 }
 
-// The shared bytes are all 's'; a private part is nobody else's. What MSG_MORE began
-// any send on the socket goes on with, whatever it was for: as without groups.
+// The shared bytes are all 's', and a mark where MSG_MORE went on with what a corked
+// socket held back; a private part is nobody else's. What MSG_MORE began any send on
+// the socket goes on with, whatever it was for: as without groups.
 void World::check(const Endpoint &who, const std::string &data)
 {
     if (data.starts_with(begun_mark))
         return;
-    auto shared = data.find_first_not_of('s');
+    const char anybodys[] = {'s', begun_mark, '\0'};
+    auto shared = data.find_first_not_of(anybodys);
     if (data.compare(0, private_mark.size(), private_mark) == 0) {
         if (data.compare(private_mark.size(), who.address().size(), who.address()) != 0)
             census_.violation("somebody got another's private part");
-        shared = data.find_first_not_of('s', private_length);
+        shared = data.find_first_not_of(anybodys, private_length);
     }
     if (shared != std::string::npos)
-        census_.violation("somebody got bytes that nobody sent, from " + std::to_string(shared) +
-                          " on of " + std::to_string(data.size()));
+        census_.violation("somebody got a byte that nobody sent: " + std::to_string(data[shared]) +
+                          ", at " + std::to_string(shared) + " of " + std::to_string(data.size()));
 }
 
 } // namespace torture

@@ -168,8 +168,9 @@ std::vector<Operation> sends()
     std::vector<Operation> ops;
     for (auto [path, flags] : {std::pair("Fast", 0), {"True", int{MSG_CONFIRM}}}) {
         const size_t members = flags ? 4 : never_left_over;
+        const std::string prefix = path;
         auto add = [&](const char *name, auto... args) {
-            ops.push_back(send_of(std::string(path) + name, args...));
+            ops.push_back(send_of(prefix + name, args...));
             ops.back().members = members;
         };
         add("Send", size_t{100}, flags);

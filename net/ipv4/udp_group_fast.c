@@ -70,7 +70,7 @@ void udp_group_fast_exit(void)
 /* Has something come that sendto() would ask for each datagram? It is asked for
  * each batch: sends can last.
  */
-static bool udp_group_must_ask(const struct udp_group_fast *f)
+static __always_inline bool udp_group_must_ask(const struct udp_group_fast *f)
 {
 	const struct sock *sk = f->sk;
 
@@ -153,7 +153,6 @@ static void udp_group_forget_ways(struct udp_group_fast *f)
 
 void udp_group_fast_end(struct udp_group_fast *f)
 {
-	udp_group_forget_ways(f);
 	if (f->payload.nr_frags)
 		udp_group_payload_free(&f->payload);
 	if (unlikely(f->prefixes))
@@ -232,7 +231,7 @@ struct udp_group_fast *udp_group_fast_begin(struct udp_group_send *s,
 	f->mark = ipc->sockc.mark;
 	f->has_ip4 = !s->err4 && udp_group_ip4_begin(f);
 	f->has_ip6 = is_ip6 && !s->err6 && udp_group_ip6_begin(f);
-	if ((!f->has_ip4 && !f->has_ip6) || udp_group_must_ask(f))
+	if (!f->has_ip4 && !f->has_ip6)
 		goto end_fast;
 	if (!f->nr_skbs && !udp_group_refill(f))
 		goto end_fast;
@@ -256,9 +255,9 @@ end_fast:
 	return err == -EFAULT ? ERR_PTR(err) : NULL;
 }
 
-/* Find the member's path, and whether it can be taken here. */
-static noinline bool udp_group_find_way(struct udp_group_fast *f,
-					struct udp_group_member *m)
+/* Find the member's path, if it can be taken here. */
+static __always_inline bool udp_group_find_way(struct udp_group_fast *f,
+					       struct udp_group_member *m)
 {
 	struct udp_group_path *path;
 	bool fits;
@@ -267,19 +266,26 @@ static noinline bool udp_group_find_way(struct udp_group_fast *f,
 	if (!(udp_group_addr_is_ip4(&m->addr) ? f->has_ip4 : f->has_ip6))
 		return false;
 
-	udp_group_path_put(f->other);
-	f->other = f->path;
-	f->path = NULL;
 	path = udp_group_path_get(f->s->gs, f->sk, &f->flows, m);
 
 	rcu_read_lock();
 	fits = path && path->dst && udp_group_fits(f, path);
 	rcu_read_unlock();
-	if (fits)
+	if (likely(fits))
 		f->path = path;
 	else
 		udp_group_path_put(path);
 	return fits;
+}
+
+/* The same for one that has another path than the members before it. */
+static noinline bool udp_group_find_other_way(struct udp_group_fast *f,
+					      struct udp_group_member *m)
+{
+	udp_group_path_put(f->other);
+	f->other = f->path;
+	f->path = NULL;
+	return udp_group_find_way(f, m);
 }
 
 /* Can the member be sent to here, as far as its path goes? */
@@ -296,7 +302,7 @@ static bool udp_group_has_way(struct udp_group_fast *f,
 		swap(f->path, f->other);
 		return true;
 	}
-	return udp_group_find_way(f, m);
+	return udp_group_find_other_way(f, m);
 }
 
 static int udp_group_ask_security(struct udp_group_send *s,
@@ -328,14 +334,14 @@ static bool udp_group_take_prefix(struct udp_group_fast *f, u32 slot, u32 n)
 static u32 udp_group_collect(struct udp_group_fast *f, u32 slot, u32 max)
 {
 	struct udp_group_send *s = f->s;
-	const struct udp_group_node *leaf = NULL;
+	const struct udp_group_node *leaf = udp_group_leaf(s->v, slot);
 	u32 n = 0, end = s->end;
 
 	for (; n < max && slot < end; slot++) {
 		struct udp_group_member *m;
 		int err;
 
-		if (!leaf || slot % UDP_GROUP_FANOUT == 0)
+		if (slot % UDP_GROUP_FANOUT == 0)
 			leaf = udp_group_leaf(s->v, slot);
 		m = leaf->member[slot % UDP_GROUP_FANOUT];
 
@@ -436,8 +442,6 @@ u32 udp_group_fast_send(struct udp_group_fast *f, u32 slot)
 
 	if (udp_group_must_ask(f))
 		return slot;
-	/* A path is checked once in a batch */
-	udp_group_forget_ways(f);
 	/* Nothing is charged for a batch that does not begin */
 	if (!udp_group_is_nobody(s, slot, m) && !udp_group_find_way(f, m))
 		return slot;
@@ -450,5 +454,7 @@ u32 udp_group_fast_send(struct udp_group_fast *f, u32 slot)
 		udp_group_transmit(f);
 		udp_group_count_batch(f);
 	}
+	/* A path is checked once in a batch */
+	udp_group_forget_ways(f);
 	return slot;
 }

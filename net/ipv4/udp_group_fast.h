@@ -5,10 +5,17 @@
 #ifndef _UDP_GROUP_FAST_H
 #define _UDP_GROUP_FAST_H
 
+#include <linux/bpf-cgroup.h>
+#include <linux/inetdevice.h>
+#include <linux/netfilter.h>
 #include <net/dst.h>
+#include <net/ip.h>
+#include <net/l3mdev.h>
 #include <net/sock.h>
 #include <net/xmit_batch.h>
 #include "udp_group_impl.h"
+#include "udp_group_path.h"
+#include "udp_group_payload.h"
 
 #define UDP_GROUP_BATCH		XMIT_BATCH_MAX
 
@@ -153,11 +160,7 @@ struct udp_group_fast {
 bool udp_group_refill(struct udp_group_fast *f);
 
 /* udp_group_xmit.c */
-bool udp_group_fits(const struct udp_group_fast *f,
-		    const struct udp_group_path *path);
 void udp_group_transmit(struct udp_group_fast *f);
-bool udp_group_is_unhooked(const struct net *net, const struct net_device *dev,
-			   bool is_ip6);
 void *udp_group_put_private(const struct udp_group_fast *f,
 			    const struct udp_group_way *way, u32 i,
 			    struct sk_buff *skb, unsigned int headers_len);
@@ -209,6 +212,55 @@ udp_group_ip6_count_failure(struct net *net, const struct udp_group_member *m,
 {
 }
 #endif
+
+static inline bool udp_group_ip4_fits(const struct udp_group_fast *f,
+				      const struct dst_entry *dst)
+{
+	unsigned int mtu;
+
+	mtu = ip_sk_use_pmtu(f->sk) ? dst_mtu(dst) :
+				      READ_ONCE(READ_ONCE(dst->dev)->mtu);
+	return f->has_ip4 && inetdev_valid_mtu(mtu) &&
+	       UDP_GROUP_HEADERS + f->s->len <= mtu;
+}
+
+/* Do the datagrams of this message leave by a path in one piece, and is there
+ * room for its device's headers?
+ */
+static inline bool udp_group_fits(const struct udp_group_fast *f,
+				  const struct udp_group_path *path)
+{
+	const struct dst_entry *dst = path->dst;
+
+	if (LL_RESERVED_SPACE(READ_ONCE(dst->dev)) > f->headroom)
+		return false;
+	if (likely(path->way.family == AF_INET))
+		return udp_group_ip4_fits(f, dst);
+	return udp_group_ip6_fits(f, dst);
+}
+
+/* Is there anybody between __ip_local_out() and ip_finish_output2() who wants
+ * to see the datagrams? If not, these have nothing to do that is not known: the
+ * route is one without lwtunnel and xfrm, and the datagrams are of one piece.
+ */
+static inline bool udp_group_is_unhooked(const struct net *net,
+					 const struct net_device *dev,
+					 bool is_ip6)
+{
+#ifdef CONFIG_NETFILTER
+	struct nf_hook_entries __rcu *const *hooks = net->nf.hooks_ipv4;
+
+#if IS_ENABLED(CONFIG_IPV6)
+	if (is_ip6)
+		hooks = net->nf.hooks_ipv6;
+#endif
+	if (rcu_access_pointer(hooks[NF_INET_LOCAL_OUT]) ||
+	    rcu_access_pointer(hooks[NF_INET_POST_ROUTING]))
+		return false;
+#endif
+	return !cgroup_bpf_enabled(CGROUP_INET_EGRESS) &&
+	       !netif_is_l3_master(dev) && !netif_is_l3_slave(dev);
+}
 
 /* A few words, and too few for memcpy() to be good at it */
 static __always_inline void

@@ -13,7 +13,7 @@
 #include <net/route.h>
 #include <net/sock.h>
 #include <net/udp.h>
-#include "udp_group_impl.h"
+#include "udp_group_path.h"
 
 #define MEMBERS		3
 #define MAX_DATA	40000

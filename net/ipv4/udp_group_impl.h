@@ -30,6 +30,7 @@
 #include <net/flow.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
+#include <net/sock.h>
 #include <net/udp_group.h>
 
 /* Versions of one group alive at once: the one in use, and those that sends
@@ -388,9 +389,8 @@ void udp_group_version_exit(void);
 void udp_group_versions_init(struct udp_group_sock *gs);
 struct udp_group_member *udp_group_member_alloc(void);
 void udp_group_member_free(struct udp_group_member *m);
-struct udp_group_version *udp_group_version_get(struct udp_group_sock *gs);
-void udp_group_version_put(struct udp_group_sock *gs,
-			   struct udp_group_version *v);
+void udp_group_version_release(struct udp_group_sock *gs,
+			       struct udp_group_version *v);
 int udp_group_edit_begin(struct udp_group_edit *edit,
 			 const struct udp_group_version *old);
 int udp_group_edit_add(struct udp_group_edit *edit, struct udp_group_member *m);
@@ -399,6 +399,31 @@ int udp_group_edit_remove(struct udp_group_edit *edit,
 void udp_group_edit_abort(struct udp_group_sock *gs,
 			  struct udp_group_edit *edit);
 void udp_group_publish(struct udp_group_sock *gs, struct udp_group_edit *edit);
+
+/* The version in use, with a reference; NULL if there are no members. */
+static inline struct udp_group_version *
+udp_group_version_get(struct udp_group_sock *gs)
+{
+	struct udp_group_version *v;
+
+	rcu_read_lock();
+	/* Pairs with rcu_replace_pointer() in udp_group_publish(). One that is
+	 * let go of has been replaced before.
+	 */
+	do
+		v = rcu_dereference(gs->version);
+	while (v && unlikely(!refcount_inc_not_zero(&v->ref)));
+	rcu_read_unlock();
+	return v;
+}
+
+/* In process context. */
+static inline void udp_group_version_put(struct udp_group_sock *gs,
+					 struct udp_group_version *v)
+{
+	if (refcount_dec_and_test(&v->ref))
+		udp_group_version_release(gs, v);
+}
 
 /* udp_group_member.c */
 int udp_group_set_members(struct sock *sk, sockptr_t optval,
@@ -500,44 +525,6 @@ struct udp_group_send {
 	u32				fast;
 };
 
-/* Data that are longer are never copied: no small head has room for them. What
- * is copied is copied in steps: behind it there must be room for the rest of
- * one.
- */
-#define UDP_GROUP_COPY_STEP	64
-#define UDP_GROUP_COPY_MAX	(5 * UDP_GROUP_COPY_STEP)
-
-/**
- * struct udp_group_payload - what goes into all datagrams of a send
- * @len: length of the data
- * @is_summed: @csum is there
- * @csum: sum of the data
- * @nr_frags: number of @frags, 0 if the data are copied
- * @copied: length of the data if they are copied, else 0
- * @data: the data, if each datagram has a copy
- * @frags: the data, in pages that datagrams share
- */
-struct udp_group_payload {
-	size_t				len;
-	bool				is_summed;
-	__wsum				csum;
-	unsigned int			nr_frags;
-	unsigned int			copied;
-	char				data[UDP_GROUP_COPY_MAX +
-					     UDP_GROUP_COPY_STEP] __aligned(8);
-	skb_frag_t			frags[MAX_SKB_FRAGS];
-};
-
-/* udp_group_payload.c */
-int udp_group_payload_init(struct udp_group_payload *p, struct sock *sk,
-			   struct iov_iter *from, size_t len, size_t room);
-void udp_group_payload_free(struct udp_group_payload *p);
-__wsum udp_group_payload_csum(struct udp_group_payload *p);
-void udp_group_payload_hold(struct udp_group_payload *p, unsigned int n);
-void udp_group_payload_unhold(struct udp_group_payload *p, unsigned int n);
-void udp_group_payload_share(const struct udp_group_payload *p,
-			     struct sk_buff *skb);
-
 /* udp_group_cmsg.c */
 int udp_group_cmsg_read(struct udp_group_send *s);
 int udp_group_cmsg_apply(struct udp_group_send *s);
@@ -598,33 +585,55 @@ u32 udp_group_fast_send(struct udp_group_fast *f, u32 slot);
 void udp_group_fast_end(struct udp_group_fast *f);
 void udp_group_fast_exit(void);
 
-/* udp_group_path.c */
-void udp_group_flow_get4(struct udp_group_sock *gs,
-			 struct udp_group_flows *flows);
-void udp_group_flow_get6(struct udp_group_sock *gs,
-			 struct udp_group_flows *flows);
-struct udp_group_path *udp_group_path_get(struct udp_group_sock *gs,
-					  struct sock *sk,
-					  const struct udp_group_flows *flows,
-					  struct udp_group_member *m);
-void udp_group_path_free(struct udp_group_path *path);
-void udp_group_paths_forget(struct udp_group_sock *gs);
-
-static inline void udp_group_path_put(struct udp_group_path *path)
-{
-	if (path && refcount_dec_and_test(&path->ref))
-		udp_group_path_free(path);
-}
-
 /* udp_group_room.c */
 bool udp_group_has_room_for(const struct sock *sk, u32 members, size_t len);
-u32 udp_group_reserve(struct sock *sk, u32 n, u32 truesize);
+u32 udp_group_reserve_less(struct sock *sk, int sndbuf, int used, u32 n,
+			   u32 truesize);
 void udp_group_unreserve(struct sock *sk, u32 n, u32 truesize);
 int udp_group_get_ready(struct sock *sk, long timeo, unsigned long deadline);
 
 static inline bool udp_group_has_room(const struct sock *sk)
 {
 	return sk_wmem_alloc_get(sk) < READ_ONCE(sk->sk_sndbuf);
+}
+
+/* How many of @n datagrams fit, if the last may exceed the buffer. */
+static inline u32 udp_group_room_for(int sndbuf, int used, u32 n,
+				     u32 truesize)
+{
+	/* No division, if that is not needed */
+	if (likely(used + n * truesize < sndbuf))
+		return n;
+	if (used >= sndbuf)
+		return 0;
+	return min(n, DIV_ROUND_UP(sndbuf - used, truesize));
+}
+
+/**
+ * udp_group_reserve - charge datagrams to the socket before they are made
+ * @sk: the socket
+ * @n: how many
+ * @truesize: what each is charged with
+ *
+ * As many as a sender would that asks before each one: the last may exceed the
+ * buffer. What is not needed is given back with udp_group_unreserve().
+ *
+ * Return: how many were charged.
+ */
+static inline u32 udp_group_reserve(struct sock *sk, u32 n, u32 truesize)
+{
+	int used, before = sk_wmem_alloc_get(sk);
+	int sndbuf = READ_ONCE(sk->sk_sndbuf);
+
+	n = udp_group_room_for(sndbuf, before, n, truesize);
+	if (!n)
+		return 0;
+
+	__refcount_add(n * truesize, &sk->sk_wmem_alloc, &used);
+	used--;		/* the socket's own */
+	if (likely(used <= before))
+		return n;
+	return udp_group_reserve_less(sk, sndbuf, used, n, truesize);
 }
 
 /* Wait until a send can go on, 0, or cannot, an errno. */

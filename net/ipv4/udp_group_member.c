@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 #include <net/sock.h>
 #include "udp_group_impl.h"
+#include "udp_group_path.h"
 
 static struct udp_group_sock *udp_group_create(struct sock *sk)
 {

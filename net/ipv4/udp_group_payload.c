@@ -12,11 +12,10 @@
 #include <linux/uio.h>
 #include <net/checksum.h>
 #include <net/sock.h>
-#include "udp_group_impl.h"
+#include "udp_group_payload.h"
 
-static noinline int udp_group_payload_copy_pages(struct udp_group_payload *p,
-						 struct sock *sk,
-						 struct iov_iter *from)
+int udp_group_payload_copy_pages(struct udp_group_payload *p, struct sock *sk,
+				 struct iov_iter *from)
 {
 	struct page_frag *pfrag = sk_page_frag(sk);
 	size_t left = p->len;
@@ -45,37 +44,6 @@ static noinline int udp_group_payload_copy_pages(struct udp_group_payload *p,
 		left -= n;
 	}
 	return 0;
-}
-
-/**
- * udp_group_payload_init - copy a message's data
- * @p: where to
- * @sk: socket that they are sent on
- * @from: the data
- * @len: their length
- * @room: how much of it a datagram has room for
- *
- * Return: 0, -EFAULT or -ENOBUFS. udp_group_payload_free() in any case.
- */
-int udp_group_payload_init(struct udp_group_payload *p, struct sock *sk,
-			   struct iov_iter *from, size_t len, size_t room)
-{
-	p->len = len;
-	p->nr_frags = 0;
-	p->is_summed = false;
-
-	p->copied = 0;
-	if (len > min_t(size_t, room, UDP_GROUP_COPY_MAX))
-		return udp_group_payload_copy_pages(p, sk, from);
-
-	p->copied = len;
-	/* What is behind the data in the last step gets into the room behind
-	 * a datagram. A device that pads short frames with that is not to send
-	 * what was here before.
-	 */
-	memset(p->data + round_down(len, UDP_GROUP_COPY_STEP), 0,
-	       UDP_GROUP_COPY_STEP);
-	return copy_from_iter(p->data, len, from) == len ? 0 : -EFAULT;
 }
 
 void udp_group_payload_free(struct udp_group_payload *p)

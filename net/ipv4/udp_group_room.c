@@ -60,17 +60,6 @@ bool udp_group_has_room_for(const struct sock *sk, u32 members, size_t len)
 	       READ_ONCE(sk->sk_sndbuf);
 }
 
-/* How many of @n datagrams fit, if the last may exceed the buffer. */
-static u32 udp_group_room_for(int sndbuf, int used, u32 n, u32 truesize)
-{
-	/* No division, if that is not needed */
-	if (likely(used + n * truesize < sndbuf))
-		return n;
-	if (used >= sndbuf)
-		return 0;
-	return min(n, DIV_ROUND_UP(sndbuf - used, truesize));
-}
-
 void udp_group_unreserve(struct sock *sk, u32 n, u32 truesize)
 {
 	if (!n)
@@ -81,40 +70,13 @@ void udp_group_unreserve(struct sock *sk, u32 n, u32 truesize)
 }
 
 /* Others were charged at the same time: what is too much now is given back. */
-static noinline u32 udp_group_reserve_less(struct sock *sk, int sndbuf,
-					   int used, u32 n, u32 truesize)
+u32 udp_group_reserve_less(struct sock *sk, int sndbuf, int used, u32 n,
+			   u32 truesize)
 {
 	u32 granted = udp_group_room_for(sndbuf, used, n, truesize);
 
 	udp_group_unreserve(sk, n - granted, truesize);
 	return granted;
-}
-
-/**
- * udp_group_reserve - charge datagrams to the socket before they are made
- * @sk: the socket
- * @n: how many
- * @truesize: what each is charged with
- *
- * As many as a sender would that asks before each one: the last may exceed the
- * buffer. What is not needed is given back with udp_group_unreserve().
- *
- * Return: how many were charged.
- */
-u32 udp_group_reserve(struct sock *sk, u32 n, u32 truesize)
-{
-	int used, before = sk_wmem_alloc_get(sk);
-	int sndbuf = READ_ONCE(sk->sk_sndbuf);
-
-	n = udp_group_room_for(sndbuf, before, n, truesize);
-	if (!n)
-		return 0;
-
-	__refcount_add(n * truesize, &sk->sk_wmem_alloc, &used);
-	used--;		/* the socket's own */
-	if (likely(used <= before))
-		return n;
-	return udp_group_reserve_less(sk, sndbuf, used, n, truesize);
 }
 
 /* Is there something that ends the wait for room? */

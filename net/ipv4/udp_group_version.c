@@ -23,6 +23,7 @@
 
 #include <linux/slab.h>
 #include "udp_group_impl.h"
+#include "udp_group_path.h"
 
 static struct kmem_cache *udp_group_node_cache __ro_after_init;
 static struct kmem_cache *udp_group_member_cache __ro_after_init;
@@ -151,25 +152,9 @@ void udp_group_versions_init(struct udp_group_sock *gs)
 	INIT_LIST_HEAD(&gs->versions);
 }
 
-/* The version in use, or NULL if there is none. */
-struct udp_group_version *udp_group_version_get(struct udp_group_sock *gs)
-{
-	struct udp_group_version *v;
-
-	rcu_read_lock();
-	/* Pairs with rcu_replace_pointer() in udp_group_publish(). One that is
-	 * let go of has been replaced before.
-	 */
-	do
-		v = rcu_dereference(gs->version);
-	while (v && unlikely(!refcount_inc_not_zero(&v->ref)));
-	rcu_read_unlock();
-	return v;
-}
-
 /* Nobody has the version any more: what is left of it goes its way. */
-static noinline void udp_group_version_release(struct udp_group_sock *gs,
-					       struct udp_group_version *v)
+void udp_group_version_release(struct udp_group_sock *gs,
+			       struct udp_group_version *v)
 {
 	struct udp_group_version *older = NULL;
 
@@ -189,14 +174,6 @@ static noinline void udp_group_version_release(struct udp_group_sock *gs,
 	else
 		udp_group_tree_free(gs, v);
 	mutex_unlock(&gs->reclaim);
-}
-
-/* In process context. */
-void udp_group_version_put(struct udp_group_sock *gs,
-			   struct udp_group_version *v)
-{
-	if (refcount_dec_and_test(&v->ref))
-		udp_group_version_release(gs, v);
 }
 
 /* ---- changes ---- */

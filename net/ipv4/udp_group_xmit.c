@@ -5,65 +5,14 @@
  * With bottom halves off, for the members that udp_group_fast_send() collected.
  */
 
-#include <linux/bpf-cgroup.h>
-#include <linux/netfilter.h>
 #include <net/arp.h>
 #include <net/checksum.h>
 #include <net/inet_common.h>
 #include <net/ip.h>
-#include <net/l3mdev.h>
 #include <net/route.h>
 #include <net/sock.h>
 #include <net/udp.h>
 #include "udp_group_fast.h"
-
-static bool udp_group_ip4_fits(const struct udp_group_fast *f,
-			       const struct dst_entry *dst)
-{
-	unsigned int mtu;
-
-	mtu = ip_sk_use_pmtu(f->sk) ? dst_mtu(dst) :
-				      READ_ONCE(READ_ONCE(dst->dev)->mtu);
-	return f->has_ip4 && inetdev_valid_mtu(mtu) &&
-	       UDP_GROUP_HEADERS + f->s->len <= mtu;
-}
-
-/* Do the datagrams of this message leave by a path in one piece, and is there
- * room for its device's headers?
- */
-bool udp_group_fits(const struct udp_group_fast *f,
-		    const struct udp_group_path *path)
-{
-	const struct dst_entry *dst = path->dst;
-
-	if (LL_RESERVED_SPACE(READ_ONCE(dst->dev)) > f->headroom)
-		return false;
-	if (likely(path->way.family == AF_INET))
-		return udp_group_ip4_fits(f, dst);
-	return udp_group_ip6_fits(f, dst);
-}
-
-/* Is there anybody between __ip_local_out() and ip_finish_output2() who wants
- * to see the datagrams? If not, these have nothing to do that is not known: the
- * route is one without lwtunnel and xfrm, and the datagrams are of one piece.
- */
-bool udp_group_is_unhooked(const struct net *net, const struct net_device *dev,
-			   bool is_ip6)
-{
-#ifdef CONFIG_NETFILTER
-	struct nf_hook_entries __rcu *const *hooks = net->nf.hooks_ipv4;
-
-#if IS_ENABLED(CONFIG_IPV6)
-	if (is_ip6)
-		hooks = net->nf.hooks_ipv6;
-#endif
-	if (rcu_access_pointer(hooks[NF_INET_LOCAL_OUT]) ||
-	    rcu_access_pointer(hooks[NF_INET_POST_ROUTING]))
-		return false;
-#endif
-	return !cgroup_bpf_enabled(CGROUP_INET_EGRESS) &&
-	       !netif_is_l3_master(dev) && !netif_is_l3_slave(dev);
-}
 
 /* The router of a path, and whether datagrams can be handed to it directly. */
 static void udp_group_way_init_neigh(struct udp_group_way *way,
@@ -114,6 +63,15 @@ static void udp_group_ip4_init_headers(const struct udp_group_fast *f,
 	uh->check = 0;
 }
 
+/* The sum of a header that has no options, nor a destination yet. */
+static __wsum udp_group_ip4_header_sum(const struct iphdr *iph)
+{
+	const __wsum *word = (const __wsum *)iph;
+
+	return csum_add(csum_add(word[0], word[1]),
+			csum_add(word[2], (__force __wsum)iph->saddr));
+}
+
 static void udp_group_ip4_way_init(struct udp_group_fast *f,
 				   struct udp_group_way *way)
 {
@@ -144,7 +102,7 @@ static void udp_group_ip4_way_init(struct udp_group_fast *f,
 		way->csum = CHECKSUM_COMPLETE;
 
 	udp_group_way_init_neigh(way, sock_net(sk));
-	way->ip_sum = ~csum_unfold(ip_fast_csum(iph, iph->ihl));
+	way->ip_sum = udp_group_ip4_header_sum(iph);
 	way->pseudo_sum = csum_tcpudp_nofold(iph->saddr, 0,
 					     sizeof(struct udphdr) + f->s->len,
 					     IPPROTO_UDP, 0);

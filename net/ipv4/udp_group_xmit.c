@@ -260,7 +260,8 @@ static int udp_group_output(const struct udp_group_way *way,
 	skb->protocol = htons(ETH_P_IP);
 	skb->dev = way->dev;
 	if (!neigh)
-		neigh = __ipv4_neigh_lookup_noref(way->dev, iph->daddr);
+		neigh = __ipv4_neigh_lookup_noref(way->dev,
+						  (__force u32)iph->daddr);
 	/* Only one that has to be made can be an error */
 	if (unlikely(!neigh)) {
 		neigh = ip_neigh_gw4(way->dev, iph->daddr);

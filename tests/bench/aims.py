@@ -10,6 +10,7 @@ any is not. --only looks at aims whose results are of these names.
 import argparse
 import json
 import pathlib
+import statistics
 import sys
 
 RESULTS = pathlib.Path(__file__).parents[2] / "build/bench/results"
@@ -108,10 +109,22 @@ def doorbells(device):
                                          sndbuf="large", unit="doorbells/datagram")
 
 
+def times(row, base):
+    """How many times as long base took, round by round, the median.
+
+    In a round the ways take turns, so what slows the machine for a second slows
+    both. Their own medians can be of rounds that met different machines.
+    """
+    return statistics.median(theirs / mine for mine, theirs in zip(row["rounds"], base["rounds"],
+                                                                   strict=True))
+
+
 def card_ratio(device, other):
-    return lambda results: \
-        results.value("cards", way=other, device=device, variant="interleaved") / \
-        results.value("cards", way="group", device=device, variant="interleaved")
+    def figure(results):
+        mine, theirs = (results.row("cards", way=way, device=device, variant="interleaved")
+                        for way in ("group", other))
+        return times(mine, theirs)
+    return figure
 
 
 def native(other):

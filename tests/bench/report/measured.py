@@ -3,6 +3,7 @@
 
 import page
 import plots
+from aims import times
 
 
 def pick(rows, **wanted):
@@ -95,16 +96,17 @@ def doorbell_table(results):
 
 def interleaved(rows, device):
     mine = pick(rows, device=device, variant="interleaved")
-    base = next((row["value"] for row in pick(mine, way="connected") if "void" not in row), None)
+    base = next((row for row in pick(mine, way="connected") if "void" not in row), None)
     body = []
     for way in plots.ORDER:
         for row in pick(mine, way=way):
             fine = "void" not in row and "not_possible" not in row
             body.append([page.text(plots.label(way)), cell(row),
                          f"{min(row['rounds']):,.0f} to {max(row['rounds']):,.0f}" if fine else "",
-                         f"{base / row['value']:.2f}" if fine and base else "",
+                         f"{times(row, base):.2f}" if fine and base else "",
                          f"{row['packets']:,} of {row['due']:,}" if "due" in row else ""])
-    return (f"<p>{device}, N = 100, 100 bytes, median of 10 runs, the ways taking turns:</p>" +
+    return (f"<p>{device}, N = 100, 100 bytes, median of 30 rounds, in each of which the ways "
+            "take turns; times under connected: of the same round, the median:</p>" +
             page.table(["way", "ns a member", "from, to", "times under connected",
                         "transmitted"], body))
 

@@ -5,11 +5,13 @@
 
 members=1,4,16,64,100,256,1024,4096
 sockets=connected,sendto,sendmmsg,sendmmsg-batched,io_uring,group
-# What is compared with a group round by round is next to it.
+# What is compared with a group round by round is next to it, and none of them
+# is measured in the state that another left the machine in.
 beside=pktgen-1,pktgen-64,group,connected,sendto,sendmmsg,sendmmsg-batched,io_uring,af_xdp
 
 curves() {
-	measure "$1" clock=wall ways=$beside rounds=30 datagrams=500 repeats=10 variant=interleaved &&
+	measure "$1" clock=wall ways=$beside rounds=20 warm=200 datagrams=500 repeats=10 \
+		variant=interleaved &&
 		measure "$1" clock=wall ways=$sockets,af_xdp members=$members bytes=100,1000 rounds=5 \
 			datagrams=1000 &&
 		measure "$1" clock=wall ways=$sockets,af_xdp members=$members change=1 rounds=5 \

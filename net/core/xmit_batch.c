@@ -227,8 +227,9 @@ static void xmit_batch_run_locked(struct xmit_batch *batch, unsigned int from,
 	unsigned int n;
 	bool contended;
 
-	/* See __dev_xmit_skb() for why */
-	contended = qdisc_is_running(q) || IS_ENABLED(CONFIG_PREEMPT_RT);
+	/* See __dev_xmit_skb() for why, and why this is a hint */
+	contended = data_race(qdisc_is_running(q)) ||
+		    IS_ENABLED(CONFIG_PREEMPT_RT);
 	if (unlikely(contended))
 		spin_lock(&q->busylock);
 

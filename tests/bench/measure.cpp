@@ -13,8 +13,8 @@
 //   median counts. In each of them so many times so many datagrams at least,
 //   and between those times the device's queue is let run down to 500;
 // warm=0: before each round of a way it sends for so many milliseconds unmeasured.
-//   An emulated machine remembers who ran before, by the size of its TLB for one:
-//   what came after pktgen, or after a pause, took up to half as long again;
+//   In an emulated machine what came after pktgen, or after a pause, took up to
+//   half as long again;
 // change=1: another member takes the place of one before each send;
 // first=10.64.0.2: the first member's address;
 // variant=TEXT: goes into each row;

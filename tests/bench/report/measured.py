@@ -105,8 +105,8 @@ def interleaved(rows, device):
                          f"{min(row['rounds']):,.0f} to {max(row['rounds']):,.0f}" if fine else "",
                          f"{times(row, base):.2f}" if fine and base else "",
                          f"{row['packets']:,} of {row['due']:,}" if "due" in row else ""])
-    return (f"<p>{device}, N = 100, 100 bytes, median of 20 rounds, in each of which the ways "
-            "take turns; times under connected: of the same round, the median:</p>" +
+    return (f"<p>{device}, N = 100, 100 bytes, median of {len(base['rounds']) if base else 0} rounds, in "
+            "each of which the ways take turns; times under connected: of the same round, the median:</p>" +
             page.table(["way", "ns a member", "from, to", "times under connected",
                         "transmitted"], body))
 

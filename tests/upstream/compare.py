@@ -7,8 +7,8 @@ compare.py OUT ROUND...
 OUT/upstream.ROUND and OUT/upstream+plain.ROUND are what guests left in each
 round; a later round has only the tests that differed in those before. A test's
 result is its exit status and every line in which it says how a part of it went.
-Numbers are left out, which are times, ports and rates, and so is the order: parts
-that run side by side end in any.
+Numbers are left out, which are times, ports and rates, but for those of a summary
+("PASS=3 FAIL=0"), and so is the order: parts that run side by side end in any.
 
 Some tests fail now and then, on an emulated processor at least: their programs do not
 wait for all that they need. So one differs if none of its results with the patches
@@ -28,6 +28,7 @@ STATUS = collections.defaultdict(lambda: "failed", {0: "passed", 4: "skipped", 1
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 # "ok 1 name", "[ OK ]", "PASS=3 SKIP=0 FAIL=0", "name: FAIL"
 PART = re.compile(r"\b(ok|pass(ed)?|fail(ed)?|skip|xfail)\b", re.I)
+NUMBER = re.compile(r"(\b(?:x?pass|x?fail|skip)(?:ed)?[=:] *\d+)|\d+(?:\.\d+)?", re.I)
 NAMES = re.compile(r"(-|ns|tmp\.)[A-Za-z0-9]{6,8}\b")
 
 Result = collections.namedtuple("Result", "status parts")
@@ -42,7 +43,8 @@ def results(directory):
         parts = collections.Counter()
         for row in ESCAPES.sub("", text).splitlines():
             if PART.search(row):
-                parts[re.sub(r"\d+(\.\d+)?", "#", NAMES.sub("-", row)).strip()] += 1
+                row = NUMBER.sub(lambda n: n[1] or "#", NAMES.sub("-", row))
+                parts[row.strip()] += 1
         found[test] = Result(STATUS[int(code)], parts)
     return found
 

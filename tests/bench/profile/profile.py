@@ -8,6 +8,8 @@
         whether the plugin counted what the program "known" says
     profile.py slices KERNEL OUT.JSON COMMAND RUN
         instructions a member by layer (layers.txt)
+    profile.py card KERNEL OUT.JSON COMMAND RUN
+        the same, of an emulated card
     profile.py locked KERNEL OUT.JSON COMMAND RUN...
         instructions that lock the bus
     profile.py cache KERNEL OUT.JSON COMMAND RUN
@@ -34,9 +36,11 @@ SNDBUF = 64 << 20  # what slice.cpp sets
 
 
 class Symbols:
-    """Functions of the kernel by address, from its System.map."""
+    """Functions of the kernel by address, from its System.map; a module's as the guest says."""
 
-    def __init__(self, kernel):
+    def __init__(self, kernel, run):
+        self.module = sorted((int(line.split()[0], 16), line.split()[2])
+                             for line in lines_of(run, "module") if line.split()[1] in "tT")
         text = {}
         for line in pathlib.Path(kernel, "System.map").read_text().splitlines():
             address, kind, name = line.split()
@@ -53,6 +57,9 @@ class Symbols:
     def name(self, address):
         if address == 0:
             return USER
+        in_module = bisect.bisect_right(self.module, (address, "~")) - 1
+        if in_module >= 0:
+            return self.module[in_module][1]
         at = bisect.bisect_right(self.addresses, address) - 1
         if at < 0 or address >= self.end:
             return f"(no function of the kernel: {address:x})"
@@ -91,7 +98,8 @@ class Layers:
 class Window:
     """What was counted in one window, by function."""
 
-    def __init__(self, line, directory, symbols):
+    def __init__(self, line, directory, symbols, device):
+        self.device = device
         fields = line.split()
         self.window, self.way = int(fields[0]), fields[1]
         self.members, self.bytes, self.sends = map(int, fields[2:5])
@@ -130,7 +138,7 @@ class Window:
         return sums
 
     def row(self, value, unit, kind, **more):
-        row = {"way": self.way, "device": "dummy", "members": self.members, "bytes": self.bytes,
+        row = {"way": self.way, "device": self.device, "members": self.members, "bytes": self.bytes,
                "sndbuf": SNDBUF, "value": round(value, 4), "unit": unit, "kind": kind,
                "sends": self.sends, "packets": self.packets, "due": self.due}
         return {**row, **more}
@@ -155,11 +163,11 @@ def lines_of(run, name):
 
 
 def load(kernel, *runs):
-    symbols = Symbols(kernel)
     rounds = {}
     for run in runs:
+        symbols = Symbols(kernel, run)
         for line in lines_of(run, "windows"):
-            w = Window(line, pathlib.Path(run, "windows"), symbols)
+            w = Window(line, pathlib.Path(run, "windows"), symbols, lines_of(run, "device")[0])
             rounds.setdefault(str(w), []).append(w)
     if not rounds:
         sys.exit("no windows")
@@ -178,7 +186,7 @@ def table(rows, columns, cells):
 
 def save(out, experiment, command, run, rows, **more):
     result = {"experiment": experiment, "command": command,
-              "kernel": "Linux " + lines_of(run, "release")[0], "rows": rows, **more}
+              "kernel": "Linux " + lines_of(run, "kernel")[0], "rows": rows, **more}
     path = pathlib.Path(out)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(result, indent=1) + "\n")
@@ -199,7 +207,7 @@ def functions(kernel, run, top):
 
 
 def known(kernel, run):
-    symbols = Symbols(kernel)
+    symbols = Symbols(kernel, run)
     failed = 0
     for line in lines_of(run, "windows"):
         window, name, *expected = line.split()
@@ -244,10 +252,10 @@ def against_count(windows, run):
     return checks
 
 
-def slices(kernel, out, command, run):
-    windows, layers = load(kernel, run), Layers()
+def by_layer(windows, out, command, run, **more):
+    """Prints and saves the instructions of each layer."""
+    layers = Layers()
     rows, tops, others, too_much = [], [], [], []
-    checks = against_count(windows, run)
     for w in windows:
         for layer, total in w.layers(layers, "executed").items():
             rows.append(w.row(w.per_member(total), "instructions a member", "instructions",
@@ -263,8 +271,8 @@ def slices(kernel, out, command, run):
                    for name, value in w.top("executed", None) if layers.of(name) == OTHER]
     value = {(r["way"], r["bytes"], r["layer"]): r["value"] for r in rows}
     for size in sorted({w.bytes for w in windows}):
-        print(f"Instructions a member by layer, {size} bytes, {windows[0].members} members, dummy "
-              "device:\n")
+        print(f"Instructions a member by layer, {size} bytes, {windows[0].members} members, "
+              f"{windows[0].device}:\n")
         table(layers.names + ["all"], [w.way for w in windows if w.bytes == size],
               lambda layer, way, size=size: f"{value[way, size, layer]:.1f}")
     print("In no layer, so \"other\" (instructions a member, the most in any way of sending):")
@@ -277,13 +285,23 @@ def slices(kernel, out, command, run):
             print(f"  {v:8.2f}  {name}")
     print(f"  and {len(small)} functions with less than 0.1, together "
           f"{sum(most[name] for name in small):.2f}\n")
-    worst = max(checks, key=lambda c: abs(c["difference"]))
-    print(f"Against tests/bench/count.cpp in the same guest, {len(checks)} of {len(windows)}: {worst['difference']:+.2%} at most "
-          f"({worst['way']}, {worst['bytes']} bytes); each window against the clock around it: "
-          f"{max(w.off for w in windows):+.3%} at most.")
-    save(out, "slices", command, run, rows, functions=tops, other=others, checks=checks)
+    print(f"Each window against the clock around it: {max(w.off for w in windows):+.3%} at most.")
+    save(out, pathlib.Path(out).stem, command, run, rows, functions=tops, other=others, **more)
     if too_much:
         sys.exit("more than 5 % in no layer: " + "; ".join(too_much))
+
+
+def slices(kernel, out, command, run):
+    windows = load(kernel, run)
+    checks = against_count(windows, run)
+    worst = max(checks, key=lambda c: abs(c["difference"]))
+    print(f"Against tests/bench/count.cpp in the same guest, {len(checks)} of {len(windows)}: "
+          f"{worst['difference']:+.2%} at most ({worst['way']}, {worst['bytes']} bytes).\n")
+    by_layer(windows, out, command, run, checks=checks)
+
+
+def card(kernel, out, command, run):
+    by_layer(load(kernel, run), out, command, run)
 
 
 def locked(kernel, out, command, *runs):
@@ -345,7 +363,7 @@ def cache(kernel, out, command, run):
 
 
 if __name__ == "__main__":
-    COMMANDS = {f.__name__: f for f in (functions, known, slices, locked, cache)}
+    COMMANDS = {f.__name__: f for f in (functions, known, slices, card, locked, cache)}
     if len(sys.argv) < 4 or sys.argv[1] not in COMMANDS:
         sys.exit(__doc__)
     COMMANDS[sys.argv[1]](*sys.argv[2:])

@@ -7,10 +7,14 @@ from measured import page_svg, pick
 
 
 def slices(results):
-    rows = results.rows("slices")
-    out = ["<h2>Where a send's cost goes</h2>",
-           page.kind("instructions", "Each executed block is counted by a QEMU plugin, and put "
-                     "down to its function and the function's layer.")]
+    return ("<h2>Where a send's cost goes</h2>" +
+            page.kind("instructions", "Each executed block is counted by a QEMU plugin, and put "
+                      "down to its function and the function's layer.") +
+            by_layer(results.rows("slices")) + by_layer(results.rows("card")))
+
+
+def by_layer(rows):
+    out, device = [], rows[0]["device"]
     for size in sorted({row["bytes"] for row in rows}):
         mine = [row for row in pick(rows, bytes=size) if row.get("layer")]
         members = max(row["members"] for row in mine)
@@ -26,9 +30,9 @@ def slices(results):
         sums = {way: sum(row["value"] for row in pick(mine, way=way)) for way in ways}
         check = [[page.text(plots.label(way)), page.number(sums[way], 1),
                   page.number(whole.get(way), 1)] for way in ways]
-        out += [f"<h3>{size} bytes, N = {members:,}</h3>",
+        out += [f"<h3>{device}, {size} bytes, N = {members:,}</h3>",
                 page_svg(plots.stacked(ways, layers, value, "instructions a member"),
-                         f"slices{size}"),
+                         f"slices-{device}{size}"),
                 page.table(["way", "sum of the layers", "counted as a whole"], check)]
     return "".join(out)
 

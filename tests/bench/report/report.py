@@ -27,7 +27,8 @@ COMMANDS = {
     "quick": "make bench-quick", "micro": "tests/bench/micro.sh", "scale": "tests/bench/micro.sh",
     "variants": "tests/bench/micro.sh", "cards": "tests/bench/micro.sh",
     "doorbells": "tests/bench/micro.sh", "table": "tests/bench/table.sh",
-    "slices": "tests/bench/profile/run.sh", "locked": "tests/bench/profile/run.sh",
+    "slices": "tests/bench/profile/run.sh", "card": "tests/bench/profile/run.sh",
+    "locked": "tests/bench/profile/run.sh",
     "cache": "tests/bench/profile/run.sh", "um": "tests/bench/um/run.sh",
     "iperf": "tests/bench/iperf/run.sh", "capacity": "tests/bench/capacity-check.sh",
 }

@@ -44,7 +44,8 @@ struct xmit_batch_known {
  * struct xmit_batch - packets on their way to a qdisc
  * @sk: only packets of this socket are kept: not what somebody else sends
  *	from within, an ARP request for instance, nor copies
- * @result: where the verdict on the packet that is sent next goes
+ * @result: where the verdict on the packet that is sent next goes, which can be
+ *	before it is sent as a whole: if there are more fragments than fit
  * @is_over: no more packets are kept
  * @known_ip4: what was found out for the last packet of IPv4
  * @known_ip6: the same for IPv6, since they may take turns

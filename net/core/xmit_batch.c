@@ -48,24 +48,6 @@ void xmit_batch_begin(struct xmit_batch *batch, const struct sock *sk)
 }
 EXPORT_SYMBOL_GPL(xmit_batch_begin);
 
-bool __xmit_batch_add(struct sk_buff *skb, struct Qdisc *q,
-		      struct netdev_queue *txq)
-{
-	struct xmit_batch *batch = __this_cpu_read(xmit_batch_current);
-	unsigned int n;
-
-	if (batch->is_over || skb->sk != batch->sk ||
-	    batch->count == XMIT_BATCH_MAX)
-		return false;
-
-	n = batch->count++;
-	batch->pkts[n].skb = skb;
-	batch->pkts[n].q = q;
-	batch->pkts[n].txq = txq;
-	batch->pkts[n].result = batch->result;
-	return true;
-}
-
 /* Can a device's answer for a packet be another packet's, too? */
 static bool xmit_batch_is_plain(const struct sk_buff *skb)
 {
@@ -120,7 +102,11 @@ static void xmit_batch_enqueue(struct xmit_batch *batch, unsigned int from,
 		qdisc_calculate_pkt_len(skb, q);
 		tcf_set_drop_reason(skb, SKB_DROP_REASON_QDISC_DROP);
 		rc = dev_qdisc_enqueue(skb, q, to_free, batch->pkts[i].txq);
-		if (unlikely(rc))
+		/* That another one was dropped says no more than an error of
+		 * the datagram's, of which this can be a fragment
+		 */
+		if (unlikely(rc) &&
+		    (rc != NET_XMIT_CN || !*batch->pkts[i].result))
 			*batch->pkts[i].result = rc;
 	}
 }
@@ -282,15 +268,7 @@ static void xmit_batch_run(struct xmit_batch *batch, unsigned int from,
 		kfree_skb_list_reason(to_free, tcf_get_drop_reason(to_free));
 }
 
-/**
- * xmit_batch_end - hand over what was kept
- * @batch: the batch
- *
- * What a qdisc did not take has its NET_XMIT_* code in its result, and is
- * freed. The result of what was taken is not written.
- */
-void xmit_batch_end(struct xmit_batch *batch)
-	__releases(RCU_BH)
+static void xmit_batch_hand_over(struct xmit_batch *batch)
 {
 	unsigned int from, to;
 
@@ -303,6 +281,42 @@ void xmit_batch_end(struct xmit_batch *batch)
 				break;
 		xmit_batch_run(batch, from, to);
 	}
+}
+
+bool __xmit_batch_add(struct sk_buff *skb, struct Qdisc *q,
+		      struct netdev_queue *txq)
+{
+	struct xmit_batch *batch = __this_cpu_read(xmit_batch_current);
+	unsigned int n;
+
+	if (batch->is_over || skb->sk != batch->sk)
+		return false;
+	/* Fragments are more than the datagrams, and must not overtake */
+	if (unlikely(batch->count == XMIT_BATCH_MAX)) {
+		xmit_batch_hand_over(batch);
+		batch->count = 0;
+		batch->is_over = false;
+	}
+
+	n = batch->count++;
+	batch->pkts[n].skb = skb;
+	batch->pkts[n].q = q;
+	batch->pkts[n].txq = txq;
+	batch->pkts[n].result = batch->result;
+	return true;
+}
+
+/**
+ * xmit_batch_end - hand over what was kept
+ * @batch: the batch
+ *
+ * What a qdisc did not take has its NET_XMIT_* code in its result, and is
+ * freed. The result of what was taken is not written.
+ */
+void xmit_batch_end(struct xmit_batch *batch)
+	__releases(RCU_BH)
+{
+	xmit_batch_hand_over(batch);
 	__this_cpu_write(xmit_batch_current, NULL);
 	rcu_read_unlock_bh();
 }

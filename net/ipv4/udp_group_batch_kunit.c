@@ -294,6 +294,28 @@ static void batch_does_not_overtake(struct kunit *test)
 	batch_expect_stats(test, 2 * PACKETS);
 }
 
+/* Fragments are more than the datagrams of a batch. */
+static void batch_stays_in_order_if_there_are_more(struct kunit *test)
+{
+	struct batch_ctx *ctx = test->priv;
+	int i;
+
+	BUILD_BUG_ON(2 * PACKETS <= XMIT_BATCH_MAX);
+	batch_open(test, 1000);
+	xmit_batch_begin(&ctx->batch, ctx->sock->sk);
+	for (i = 0; i < 2 * PACKETS; i++) {
+		struct sk_buff *skb = batch_packet(ctx, 1 + i);
+
+		ctx->batch.result = &ctx->result[i / 2];
+		if (skb)
+			dev_queue_xmit(skb);
+	}
+	xmit_batch_end(&ctx->batch);
+	batch_wait(test, 2 * PACKETS);
+	batch_expect_results(test);
+	batch_expect_stats(test, 2 * PACKETS);
+}
+
 /* What a queue has no room for says so, packet by packet. */
 static void batch_has_verdicts(struct kunit *test)
 {
@@ -350,6 +372,8 @@ static struct kunit_case udp_group_batch_cases[] = {
 	KUNIT_CASE_PARAM(batch_goes_on_when_the_device_does,
 			 batch_qdisc_gen_params),
 	KUNIT_CASE_PARAM(batch_does_not_overtake, batch_qdisc_gen_params),
+	KUNIT_CASE_PARAM(batch_stays_in_order_if_there_are_more,
+			 batch_qdisc_gen_params),
 	KUNIT_CASE_PARAM(batch_has_verdicts, batch_qdisc_gen_params),
 	KUNIT_CASE(bulk_takes_what_napi_left),
 	{}

@@ -307,6 +307,7 @@ void udp_group_transmit(struct udp_group_fast *f)
 {
 	struct net *net = sock_net(f->sk);
 	u32 i, left = 0;
+	int err;
 
 	/* Routes and devices are looked at anew in each RCU section */
 	f->ways[0].path = NULL;
@@ -321,8 +322,12 @@ void udp_group_transmit(struct udp_group_fast *f)
 	xmit_batch_begin(&f->batch, f->sk);
 	for (i = 0; i < f->n; i++) {
 		f->batch.result = &f->result[i];
-		f->result[i] = udp_group_fast_member(f, i);
-		if (unlikely(f->result[i] == UDP_GROUP_LEFT))
+		f->result[i] = 0;
+		err = udp_group_fast_member(f, i);
+		if (likely(!err))
+			continue;
+		f->result[i] = err;
+		if (err == UDP_GROUP_LEFT)
 			left++;
 	}
 	xmit_batch_end(&f->batch);

@@ -41,10 +41,10 @@ struct udp_group_headers6 {
 /* Room that is left for the link layer when data are copied, and behind them */
 #define UDP_GROUP_HEADROOM	64
 
-/* Result of a member who is left to the true path after all: no errno, and no
- * NET_XMIT_* code.
+/* Result of a member who is left to the true path after all: no errno, and
+ * nothing that a qdisc, a device or a light-weight tunnel answers.
  */
-#define UDP_GROUP_LEFT		(NET_XMIT_MASK + 1)
+#define UDP_GROUP_LEFT		0x1000
 
 /**
  * struct udp_group_way - what the datagrams of a path have in common
@@ -219,7 +219,8 @@ static inline bool udp_group_ip4_fits(const struct udp_group_fast *f,
 	unsigned int mtu;
 
 	mtu = ip_sk_use_pmtu(f->sk) ? dst_mtu(dst) :
-				      READ_ONCE(READ_ONCE(dst->dev)->mtu);
+				      min(READ_ONCE(READ_ONCE(dst->dev)->mtu),
+					  IP_MAX_MTU);
 	return f->has_ip4 && inetdev_valid_mtu(mtu) &&
 	       UDP_GROUP_HEADERS + f->s->len <= mtu;
 }

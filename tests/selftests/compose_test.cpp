@@ -266,6 +266,29 @@ TEST_F(Compose, ADatagramTooLongForOnePath)
     EXPECT_EQ(s.stat().members[0].sent, 1u);
 }
 
+// The loopback device takes packets that are longer than IPv4 has a length for.
+TEST_F(Compose, ADatagramTooLongForAnyPath)
+{
+    for (int mode : {IP_PMTUDISC_DONT, IP_PMTUDISC_WANT, IP_PMTUDISC_DO, IP_PMTUDISC_PROBE,
+                     IP_PMTUDISC_INTERFACE, IP_PMTUDISC_OMIT}) {
+        for (size_t size : {65507, 65508, 65528, 65535}) {
+            SCOPED_TRACE(std::to_string(mode) + ", " + std::to_string(size));
+            Receiver r;
+            Sender s;
+            ASSERT_EQ(s.option(SOL_IP, IP_MTU_DISCOVER, mode), 0);
+            ASSERT_EQ(s.set(addresses({&r, 1})), 0);
+            const std::string data = pattern(size);
+            const long alone = s.send_to(data, r.address());
+            EXPECT_EQ(alone, size > 65507 ? -EMSGSIZE : static_cast<long>(size));
+            EXPECT_EQ(s.send(data), static_cast<long>(size));
+            EXPECT_EQ(s.stat().members[0].error, alone < 0 ? -alone : 0);
+            for (int n = 0; alone > 0 && n < 2; n++)
+                EXPECT_TRUE(r.next() == data);
+            EXPECT_TRUE(r.empty());
+        }
+    }
+}
+
 TEST_F(Compose, FragmentsArriveIntact)
 {
     NetNs peer;

@@ -75,11 +75,10 @@ static int udp_group_cmsg_read_one(struct udp_group_cmsg *c,
 		if (len != sizeof(c->spread))
 			return -EINVAL;
 		memcpy(&c->spread, data, sizeof(c->spread));
-		/* It needs what SCM_TXTIME needs */
-		if (!sock_flag(sk, SOCK_TXTIME) ||
-		    c->spread > UDP_GROUP_MAX_SPREAD)
+		if (c->spread > UDP_GROUP_MAX_SPREAD)
 			return -EINVAL;
-		return 0;
+		/* It needs what SCM_TXTIME needs */
+		return c->spread && !sock_flag(sk, SOCK_TXTIME) ? -EINVAL : 0;
 	}
 	return -EINVAL;
 }
@@ -227,8 +226,8 @@ static bool udp_group_skip_find(struct udp_group_send *s, u32 *slots, u32 *n)
 
 		spin_lock_bh(&gs->lock);
 		in_use = rcu_access_pointer(gs->version) == s->v;
-		m = in_use ? udp_group_index_find(s->v->index,
-						  &c->skip_keys[i]) : NULL;
+		m = in_use ? udp_group_index_find_heard(s->v->index,
+							&c->skip_keys[i]) : NULL;
 		if (m && udp_group_member_at(s->v, m->slot) == m)
 			slots[(*n)++] = m->slot;
 		spin_unlock_bh(&gs->lock);
@@ -276,6 +275,9 @@ static int udp_group_apply_private(struct udp_group_send *s)
 	const struct udp_grp_range *range = &s->cmsg->range;
 	u64 prefixes = (u64)private->length * (s->end - s->first);
 
+	/* Pages that are not copied have no room for what is a member's own */
+	if (s->msg->msg_flags & MSG_ZEROCOPY)
+		return -EOPNOTSUPP;
 	if (private->generation != s->v->generation)
 		return -ESTALE;
 	/* Slots that there are not have no prefixes */
@@ -305,7 +307,7 @@ static u64 udp_group_now(const struct sock *sk)
  * udp_group_cmsg_apply - what the control messages mean for a version
  * @s: the send, with the version
  *
- * Return: 0, -ESTALE, -EINVAL, -EMSGSIZE or -ENOMEM; or -EAGAIN if another
+ * Return: 0, -EOPNOTSUPP, -ESTALE, -EINVAL or -ENOMEM; or -EAGAIN if another
  * version is in use by now, and this is to be called with that.
  */
 int udp_group_cmsg_apply(struct udp_group_send *s)

@@ -153,6 +153,9 @@ struct udp_group_index *udp_group_index_alloc(void);
 void udp_group_index_free(struct udp_group_index *index);
 struct udp_group_member *udp_group_index_find(struct udp_group_index *index,
 					      const struct udp_group_key *key);
+struct udp_group_member *
+udp_group_index_find_heard(struct udp_group_index *index,
+			   const struct udp_group_key *key);
 bool udp_group_index_reserve(struct udp_group_index *index);
 void udp_group_index_insert(struct udp_group_index *index,
 			    struct udp_group_member *m, bool grow);

@@ -154,6 +154,22 @@ struct udp_group_member *udp_group_index_find(struct udp_group_index *index,
 	return NULL;
 }
 
+/* As above, by an address with the interface that it was heard on: a link-local
+ * member may leave it to the socket which link that is.
+ */
+struct udp_group_member *
+udp_group_index_find_heard(struct udp_group_index *index,
+			   const struct udp_group_key *key)
+{
+	struct udp_group_member *m = udp_group_index_find(index, key);
+	struct udp_group_key any = *key;
+
+	if (m || !key->scope)
+		return m;
+	any.scope = 0;
+	return udp_group_index_find(index, &any);
+}
+
 static struct udp_group_member **
 udp_group_bucket_for(const struct udp_group_index *index,
 		     const struct udp_group_member *m)

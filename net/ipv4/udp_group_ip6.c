@@ -27,15 +27,12 @@ static int udp_group_ip6_check_label(struct sock *sk, const struct flowi6 *fl6)
 	return 0;
 }
 
-/* What udpv6_sendmsg() would say of the control messages. If they are good,
- * what is read of those that are for any socket is put into @sockc.
- */
-int udp_group_ip6_check_cmsg(struct sock *sk, struct msghdr *msg,
-			     struct sockcm_cookie *sockc)
+static int udp_group_ip6_read_cmsg(struct sock *sk, struct msghdr *msg,
+				   struct sockcm_cookie *sockc, int oif)
 {
 	struct ipv6_txoptions opt = { .tot_len = sizeof(opt) };
 	struct flowi6 fl6 = {
-		.flowi6_oif = READ_ONCE(sk->sk_bound_dev_if),
+		.flowi6_oif = oif,
 	};
 	struct ipcm6_cookie ipc6;
 	int err;
@@ -49,6 +46,53 @@ int udp_group_ip6_check_cmsg(struct sock *sk, struct msghdr *msg,
 	err = err ?: udp_group_ip6_check_label(sk, &fl6);
 	if (!err)
 		*sockc = ipc6.sockc;
+	return err;
+}
+
+/* The interface of a source address that means nothing without, if the message
+ * does not say which; or 0.
+ */
+static int udp_group_ip6_source_dev(const struct sock *sk, struct msghdr *msg)
+{
+	struct cmsghdr *cmsg;
+	int ifindex = 0;
+
+	for_each_cmsghdr(cmsg, msg) {
+		const struct in6_pktinfo *info = CMSG_DATA(cmsg);
+		struct net_device *dev;
+
+		if (cmsg->cmsg_level != SOL_IPV6 ||
+		    (cmsg->cmsg_type != IPV6_PKTINFO &&
+		     cmsg->cmsg_type != IPV6_2292PKTINFO) ||
+		    cmsg->cmsg_len < CMSG_LEN(sizeof(*info)) ||
+		    info->ipi6_ifindex ||
+		    !(ipv6_addr_type(&info->ipi6_addr) & IPV6_ADDR_LINKLOCAL))
+			continue;
+
+		rcu_read_lock();
+		dev = ipv6_dev_find(sock_net(sk), &info->ipi6_addr, NULL);
+		ifindex = dev ? dev->ifindex : 0;
+		rcu_read_unlock();
+	}
+	return ifindex;
+}
+
+/* What udpv6_sendmsg() would say of the control messages. If they are good,
+ * what is read of those that are for any socket is put into @sockc.
+ */
+int udp_group_ip6_check_cmsg(struct sock *sk, struct msghdr *msg,
+			     struct sockcm_cookie *sockc)
+{
+	int oif = READ_ONCE(sk->sk_bound_dev_if), err;
+
+	err = udp_group_ip6_read_cmsg(sk, msg, sockc, oif ?:
+				      inet6_sk(sk)->sticky_pktinfo.ipi6_ifindex);
+	/* A member's scope id goes before the interface of a socket that is not
+	 * bound: what only the interface makes wrong is for each member to say
+	 */
+	if (err == -EINVAL && !oif)
+		err = udp_group_ip6_read_cmsg(sk, msg, sockc,
+					      udp_group_ip6_source_dev(sk, msg));
 	return err;
 }
 

@@ -282,7 +282,7 @@ static int udp_group_leave_one(struct udp_group_edit *edit,
 	int err;
 
 	udp_group_key_init(&key, addr);
-	m = udp_group_index_find(edit->v->index, &key);
+	m = udp_group_index_find_heard(edit->v->index, &key);
 	/* One that was named before is still found, but has no slot any more */
 	if (!m || udp_group_member_at(edit->v, m->slot) != m)
 		return -EADDRNOTAVAIL;
@@ -322,6 +322,8 @@ static int udp_group_leave(struct sock *sk, const struct udp_group_addrs *addrs)
 	err = udp_group_check_sock(sk);
 	if (err)
 		return err;
+	if (addrs->n > UDP_GROUP_MAX_MEMBERS)
+		return -ENOBUFS;
 	if (gs)
 		old = udp_group_version_locked(gs, sk);
 	if (!old || addrs->n > old->members)

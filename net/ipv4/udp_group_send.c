@@ -94,9 +94,6 @@ static int udp_group_begin(struct udp_group_send *s)
 
 	if (s->len > 0xFFFF)
 		return -EMSGSIZE;
-	/* Pages that are not copied have no room for what is a member's own */
-	if (s->private_len && s->msg->msg_flags & MSG_ZEROCOPY)
-		return -EOPNOTSUPP;
 	if (s->first == s->end && !s->counts)
 		return -EDESTADDRREQ;
 	return 0;

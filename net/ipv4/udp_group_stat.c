@@ -24,14 +24,10 @@ void udp_group_icmp(struct udp_group *group, const struct in6_addr *daddr,
 	spin_lock_bh(&gs->lock);
 	v = rcu_dereference_protected(gs->version, lockdep_is_held(&gs->lock));
 	if (v)
-		m = udp_group_index_find(v->index, &key);
-	/* A link-local member may leave it to the socket which link that is */
-	if (v && !m && key.scope) {
-		key.scope = 0;
-		m = udp_group_index_find(v->index, &key);
-	}
+		m = udp_group_index_find_heard(v->index, &key);
 	if (m) {
-		atomic_inc(&m->icmp);
+		/* 2^32 of them can be forged in an hour */
+		atomic_add_unless(&m->icmp, 1, U32_MAX);
 		udp_group_member_error(m, err);
 		gs->icmp++;
 	}
@@ -47,7 +43,7 @@ static void udp_group_stat_member(const struct udp_group_member *m,
 	rec->sent = atomic64_read(&m->sent);
 	rec->failed = atomic64_read(&m->failed);
 	rec->skipped = atomic64_read(&m->skipped);
-	rec->icmp = atomic_read(&m->icmp);
+	rec->icmp = (u32)atomic_read(&m->icmp);
 	rec->addr = m->addr;
 }
 

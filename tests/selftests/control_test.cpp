@@ -372,6 +372,7 @@ TEST_P(Controls, BadOnesSendNothing)
         {"PRIVATE stale", &s, control().own(generation - 1, 1), -ESTALE},
         {"PRIVATE of the future", &s, control().own(generation + 1, 1), -ESTALE},
         {"PRIVATE zerocopy", &s, control().own(generation, 1), -EOPNOTSUPP, MSG_ZEROCOPY},
+        {"PRIVATE of none, zerocopy", &s, control().own(generation, 0), -EOPNOTSUPP, MSG_ZEROCOPY},
         {"SPREAD without SO_TXTIME", &s, control().spread(second), -EINVAL},
         {"SPREAD too short", &timed, raw(UDP_GRP_SPREAD, &second, 4), -EINVAL},
         {"SPREAD too long", &timed, raw(UDP_GRP_SPREAD, &own, 16), -EINVAL},

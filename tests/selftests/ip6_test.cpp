@@ -330,44 +330,5 @@ TEST_F(Ip6, NonBlockingNeverStartsInVain)
     run("ip link del slow"); // see SlowDevice
 }
 
-// Link-local members are told apart by their interface.
-TEST_F(Ip6, ScopeIds)
-{
-    NetNs peer;
-    for (const char *what : {"all", "default"})
-        std::ofstream(std::string("/proc/sys/net/ipv6/conf/") + what + "/disable_ipv6") << 0;
-    std::ofstream("/proc/sys/net/ipv6/conf/default/accept_dad") << 0;
-    ns.enter();
-    for (const char *i : {"1", "2"}) {
-        std::string n(i);
-        run("ip link add near" + n + " type veth peer name far" + n + " netns /proc/" +
-            std::to_string(getpid()) + "/fd/" + std::to_string(peer.fd()));
-        run("ip link set near" + n + " addrgenmode none up");
-        run("ip addr add fe80::1/64 dev near" + n + " nodad");
-    }
-    peer.enter();
-    for (const char *i : {"1", "2"}) {
-        run(std::string("ip link set far") + i + " addrgenmode none up");
-        run(std::string("ip addr add fe80::2/64 dev far") + i + " nodad");
-    }
-    const uint32_t far1 = if_nametoindex("far1"), far2 = if_nametoindex("far2");
-    Receiver6 one(ip6("fe80::2", 4000, far1)), two(ip6("fe80::2", 4000, far2));
-    ns.enter();
-    Sender s(AF_INET6);
-    ASSERT_EQ(set(s, SO_SETGRP,
-                  Packed()
-                      .add(ip6("fe80::2", 4000, if_nametoindex("near1")))
-                      .add(ip6("fe80::2", 4000, if_nametoindex("near2")))),
-              0);
-    EXPECT_EQ(s.send("x"), 1);
-    EXPECT_EQ(one.next(), "x");
-    EXPECT_EQ(two.next(), "x");
-    EXPECT_TRUE(one.empty());
-    ASSERT_EQ(set(s, SO_DELGRP, Packed().add(ip6("fe80::2", 4000, if_nametoindex("near1")))), 0);
-    EXPECT_EQ(s.send("y"), 1);
-    EXPECT_EQ(two.next(), "y");
-    EXPECT_TRUE(one.empty());
-}
-
 } // namespace
 } // namespace selftest

@@ -236,6 +236,8 @@ TEST_F(Membership, ARefusalChangesNothing)
                 EXPECT_EQ(s.change(option, good.data(), len), -EINVAL) << len;
             EXPECT_EQ(s.change(option, nullptr, 16), -EFAULT);
             EXPECT_EQ(s.change(option, good.data(), 0x7fffffff), -ENOBUFS);
+            const std::vector<sockaddr_in> too_many(UDP_GROUP_MAX_MEMBERS + 1, good[0]);
+            EXPECT_EQ(s.change(option, too_many.data(), 16 * too_many.size()), -ENOBUFS);
             // the second address lies on a page that is not there
             auto page = static_cast<char *>(
                 mmap(nullptr, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));

@@ -178,6 +178,12 @@ TEST_P(Spread, NoneIsNone)
         EXPECT_GE(arrival(r, "data") + clocks, before + 300 * millisecond);
     expect_in_time([&] { return all_soon(1, control().range(1, 0)); });
     expect_none(rs);
+    // nor does it need a clock
+    Sender plain;
+    ASSERT_EQ(plain.set(a), 0);
+    EXPECT_EQ(Message("data", control().spread(0)).send(plain), 4);
+    for (auto &r : rs)
+        EXPECT_EQ(r.next(), "data");
 }
 
 // All times are after the call, the longest too, which a queue may refuse.

@@ -222,12 +222,13 @@ static bool udp_group_skip_find(struct udp_group_send *s, u32 *slots, u32 *n)
 
 	*n = 0;
 	for (i = 0; in_use && i < c->nr_skip; i++) {
-		struct udp_group_member *m;
+		const struct udp_group_key *key = &c->skip_keys[i];
+		struct udp_group_member *m = NULL;
 
 		spin_lock_bh(&gs->lock);
 		in_use = rcu_access_pointer(gs->version) == s->v;
-		m = in_use ? udp_group_index_find_heard(s->v->index,
-							&c->skip_keys[i]) : NULL;
+		if (in_use)
+			m = udp_group_index_find_heard(s->v->index, key);
 		if (m && udp_group_member_at(s->v, m->slot) == m)
 			slots[(*n)++] = m->slot;
 		spin_unlock_bh(&gs->lock);

@@ -83,17 +83,18 @@ static int udp_group_ip6_source_dev(const struct sock *sk, struct msghdr *msg)
 int udp_group_ip6_check_cmsg(struct sock *sk, struct msghdr *msg,
 			     struct sockcm_cookie *sockc)
 {
-	int oif = READ_ONCE(sk->sk_bound_dev_if), err;
+	int sticky = inet6_sk(sk)->sticky_pktinfo.ipi6_ifindex;
+	int bound = READ_ONCE(sk->sk_bound_dev_if);
+	int err;
 
-	err = udp_group_ip6_read_cmsg(sk, msg, sockc, oif ?:
-				      inet6_sk(sk)->sticky_pktinfo.ipi6_ifindex);
+	err = udp_group_ip6_read_cmsg(sk, msg, sockc, bound ?: sticky);
+	if (err != -EINVAL || bound)
+		return err;
 	/* A member's scope id goes before the interface of a socket that is not
 	 * bound: what only the interface makes wrong is for each member to say
 	 */
-	if (err == -EINVAL && !oif)
-		err = udp_group_ip6_read_cmsg(sk, msg, sockc,
-					      udp_group_ip6_source_dev(sk, msg));
-	return err;
+	return udp_group_ip6_read_cmsg(sk, msg, sockc,
+				       udp_group_ip6_source_dev(sk, msg));
 }
 
 void udp_group_ip6_local_error(struct sock *sk, int err,

@@ -13,10 +13,9 @@ class Scope6 : public Ip6 {
 protected:
     void SetUp() override
     {
-        Ip6::SetUp();
-        peer.enter();
-        enable_ip6();
+        enable_ip6(); // in the peer, which was made last
         ns.enter();
+        Ip6::SetUp();
         for (const char *i : {"1", "2"}) {
             const std::string n(i);
             run("ip link add near" + n + " type veth peer name far" + n + " netns /proc/" +

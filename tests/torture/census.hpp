@@ -45,6 +45,15 @@ public:
                 n += count;
         return n;
     }
+    // How often it had this outcome: 0 for success, or an errno.
+    long of(const std::string &operation, int outcome) const
+    {
+        std::lock_guard lock(mutex_);
+        auto op = counts_.find(operation);
+        if (op == counts_.end() || !op->second.count(outcome))
+            return 0;
+        return op->second.at(outcome);
+    }
     void print() const
     {
         for (const auto &[op, outcomes] : counts_) {
@@ -57,7 +66,7 @@ public:
     }
 
 private:
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::map<std::string, std::map<int, long>> counts_;
     std::map<std::string, long> undocumented_;
 };

@@ -6,72 +6,86 @@
 namespace torture {
 namespace {
 
-// The device is there half of the time, and so is each of the others.
-void device(World &world, Census &, unsigned)
+// Each of these comes back at once, with all that went with it. Nobody else changes
+// the device meanwhile, so the kernel has no reason to refuse anything.
+void device(World &world, Census &census, unsigned)
 {
+    auto lock = world.alone();
     Rtnl rtnl;
-    world.device(rtnl, false);
-    world.device(rtnl, true);
-    world.addresses(rtnl, true);
-    world.routes(rtnl, true);
+    census.count("event: device gone", world.device(rtnl, false), {});
+    census.count("event: device back", world.device(rtnl, true), {});
+    census.count("event: device usable", world.on_device(rtnl), {});
 }
 
-void addresses(World &world, Census &, unsigned)
+// With the last address go the routes of IPv4 and its neighbours.
+void addresses(World &world, Census &census, unsigned)
 {
+    auto lock = world.alone();
     Rtnl rtnl;
-    world.addresses(rtnl, false);
-    world.addresses(rtnl, true);
+    census.count("event: addresses gone", world.addresses(rtnl, false), {});
+    census.count("event: addresses back", world.on_device(rtnl), {});
 }
 
-void routes(World &world, Census &, unsigned)
+void routes(World &world, Census &census, unsigned)
 {
+    auto lock = world.alone();
     Rtnl rtnl;
-    world.routes(rtnl, false);
-    world.routes(rtnl, true);
+    census.count("event: routes gone", world.routes(rtnl, false), {});
+    census.count("event: routes back", world.routes(rtnl, true), {});
 }
 
-void neighbours(World &world, Census &, unsigned)
+void neighbours(World &world, Census &census, unsigned)
 {
+    auto lock = world.alone();
     Rtnl rtnl;
-    world.neighbours(rtnl, false);
-    world.neighbours(rtnl, true);
+    census.count("event: neighbours gone", world.neighbours(rtnl, false), {});
+    census.count("event: neighbours back", world.neighbours(rtnl, true), {});
 }
 
 // A namespace with sockets of its own, which send when nothing else holds it any
-// more, and with the other end of a device of the world's.
+// more, and with the other end of a device of the world's, which goes with it: so it
+// is seen that the one before is gone.
 void namespaces(World &world, Census &census, unsigned i)
 {
     Fd here(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
     std::string name = "v" + std::to_string(i);
     // Has the last of it, and time until the next one.
     static thread_local std::jthread sender;
+    if (i) {
+        sender = std::jthread();
+        const auto before = "v" + std::to_string(i - 1);
+        bool gone = selftest::eventually([&] { return !if_nametoindex(before.c_str()); });
+        census.count("event: namespace gone", gone ? 0 : -EBUSY, {});
+    }
+    long made = 0, group = 0;
     {
         Rtnl outside;
         if (unshare(CLONE_NEWNET) < 0)
             throw std::runtime_error("unshare");
         Fd self(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
-        outside.add_veth(name, "far", self.get());
+        made = outside.add_veth(name, "far", self.get());
         Rtnl inside;
-        inside.set_up("lo");
-        inside.set_up("far");
-        inside.address(true, "far", "10.12.0.1", 16);
+        made = first_error({made, inside.set_up("lo"), inside.set_up("far"),
+                            inside.address(true, "far", "10.12.0.1", 16)});
         Fd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
         std::string members;
         for (uint16_t m = 2; m < 100; m++)
             members += packed((m % 2 ? "10.12.0." : "127.0.0.") + std::to_string(m), 9);
-        change(fd.get(), SO_SETGRP, members);
-        setns(world.ns().fd(), CLONE_NEWNET);
-        outside.set_up(name);
+        // the module can be gone between being loaded and being asked
+        while ((group = change(fd.get(), SO_SETGRP, members)) == -ENOPROTOOPT)
+            ;
+        world.ns().enter();
         // the same prefix on many devices: which one is used changes with them
-        outside.address(true, name, "10.11.0.1", 16);
-        outside.neighbour(true, name, "10.11.0.2");
+        made = first_error({made, group, outside.set_up(name),
+                            outside.address(true, name, "10.11.0.1", 16),
+                            outside.neighbour(true, name, "10.11.0.2")});
         sender = std::jthread([fd = std::move(fd)] {
             for (int n = 0; n < 3; n++)
                 send(fd.get(), "s", 1, 0);
         });
         setns(here.get(), CLONE_NEWNET);
     }
-    census.count("event: namespace", 0, {});
+    census.count("event: namespace made", made, {});
 }
 
 // Somebody always has a group: it is refused, or comes again.
@@ -84,9 +98,13 @@ void module(World &, Census &census, unsigned)
 void cpu(World &, Census &census, unsigned)
 {
     for (const char *on : {"0", "1"}) {
-        Fd fd(open("/sys/devices/system/cpu/cpu1/online", O_WRONLY | O_CLOEXEC));
-        census.count(*on == '0' ? "event: CPU offline" : "event: CPU online",
-                     result(write(fd.get(), on, 1)), {EBUSY});
+        Fd fd(open("/sys/devices/system/cpu/cpu1/online", O_RDWR | O_CLOEXEC));
+        long err = result(write(fd.get(), on, 1));
+        // to write what it is already is no error
+        char is = '?';
+        if (err >= 0 && (pread(fd.get(), &is, 1, 0) != 1 || is != *on))
+            err = -EALREADY;
+        census.count(*on == '0' ? "event: CPU offline" : "event: CPU online", err, {});
     }
 }
 
@@ -94,13 +112,13 @@ void cpu(World &, Census &census, unsigned)
 
 std::vector<Disturbance> disturbances()
 {
-    return {{"device", device},
-            {"addresses", addresses},
-            {"routes", routes},
-            {"neighbours", neighbours},
-            {"namespaces", namespaces},
-            {"module", module},
-            {"cpu", cpu}};
+    return {{device, {"event: device gone", "event: device back", "event: device usable"}},
+            {addresses, {"event: addresses gone", "event: addresses back"}},
+            {routes, {"event: routes gone", "event: routes back"}},
+            {neighbours, {"event: neighbours gone", "event: neighbours back"}},
+            {namespaces, {"event: namespace made"}},
+            {module, {}},
+            {cpu, {"event: CPU offline", "event: CPU online"}}};
 }
 
 } // namespace torture

@@ -13,6 +13,13 @@ namespace torture {
 
 using netlink::Request;
 
+// The first of these that failed, or 0.
+inline long first_error(std::initializer_list<long> outcomes)
+{
+    auto err = std::find_if(outcomes.begin(), outcomes.end(), [](long o) { return o < 0; });
+    return err == outcomes.end() ? 0 : *err;
+}
+
 // Acts on the namespace in which it was made.
 class Rtnl {
 public:

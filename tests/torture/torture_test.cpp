@@ -28,6 +28,8 @@ const auto seconds = std::chrono::seconds(parameter("TORTURE_SECONDS", 8));
 const unsigned times = parameter("TORTURE_TIMES", 5);
 const unsigned seed = parameter("TORTURE_SEED", 1);
 
+std::atomic<long> signals_taken = 0;
+
 // A thread that does one thing after the other. SIGUSR1 is for these.
 class Tormentor {
 public:
@@ -47,7 +49,14 @@ public:
     {}
     void stop() { done_ = true; }
     void join() { thread_.join(); }
-    void signal() { pthread_kill(thread_.native_handle(), SIGUSR1); }
+    // Waits until it has taken the signal: another one before that would be none.
+    long signal()
+    {
+        const long before = signals_taken;
+        if (int err = pthread_kill(thread_.native_handle(), SIGUSR1))
+            return -err;
+        return selftest::eventually([&] { return signals_taken > before; }) ? 0 : -ETIMEDOUT;
+    }
 
 private:
     void run(Random &random, World &world, Census &census, Victims &victims, io_uring &ring)
@@ -72,7 +81,7 @@ protected:
     Torture()
     {
         struct sigaction action {};
-        action.sa_handler = [](int) {};
+        action.sa_handler = [](int) { signals_taken++; };
         sigaction(SIGUSR1, &action, nullptr);
         sigset_t signals;
         sigemptyset(&signals);
@@ -117,13 +126,9 @@ TEST_F(Torture, OfSocketsThatAreShared)
                 std::make_unique<Tormentor>(Random(seed * 100 + t), world, census, victims));
         std::vector<std::thread> others;
         for (const auto &d : disturbances())
-            others.push_back(at_times(world, [&, d](unsigned i) {
-                d.strike(world, census, i);
-                census.count(std::string("disturbance: ") + d.name, 0, {});
-            }));
+            others.push_back(at_times(world, [&, d](unsigned i) { d.strike(world, census, i); }));
         others.push_back(at_times(world, [&](unsigned i) {
-            tormentors[i % tormentors.size()]->signal();
-            census.count("disturbance: signal", 0, {});
+            census.count("event: signal taken", tormentors[i % tormentors.size()]->signal(), {});
         }));
         for (auto &t : others)
             t.join();
@@ -133,8 +138,18 @@ TEST_F(Torture, OfSocketsThatAreShared)
         for (auto &t : tormentors)
             t->join();
     }
+    // what a strike was to do the kernel has done, each time
+    const long all = times;
     for (const auto &d : disturbances())
-        EXPECT_GE(census.of(std::string("disturbance: ") + d.name), static_cast<long>(times));
+        for (const char *effect : d.effects)
+            EXPECT_GE(census.of(effect, 0), all) << effect;
+    EXPECT_GE(census.of("event: signal taken", 0), all);
+    // of the last one nobody waits for the end
+    EXPECT_GE(census.of("event: namespace gone", 0), all - 1);
+    // It is in use most of the time. The others are that it has gone or is coming.
+    EXPECT_GE(census.of("event: rmmod"), all);
+    EXPECT_GT(census.of("event: rmmod", EAGAIN) + census.of("event: rmmod", 0), 0)
+        << "it was never there";
     report(census);
 }
 

@@ -24,10 +24,8 @@ World::World(Census &census) : census_(census)
         "ip link add slow type dummy; ip link set slow up; ip addr add 10.9.0.1/16 dev slow; "
         "tc qdisc add dev slow root tbf rate 4mbit burst 2000 limit 1000000");
     Rtnl rtnl;
-    device(rtnl, true);
-    addresses(rtnl, true);
-    routes(rtnl, true);
-    neighbours(rtnl, true);
+    if (first_error({device(rtnl, true), on_device(rtnl)}))
+        throw std::runtime_error("the device of the world");
     for (int i = 0; i < 4; i++) {
         receivers_.emplace_back("127.0.0.1");
         receivers_.emplace_back("::1");
@@ -82,32 +80,36 @@ std::string World::one(Random &random, int family) const
     }
 }
 
-void World::device(const Rtnl &rtnl, bool there) const
+long World::device(const Rtnl &rtnl, bool there) const
 {
-    if (!there) {
-        rtnl.del_link("d0");
-        return;
-    }
-    rtnl.add_dummy("d0");
-    rtnl.set_up("d0");
+    if (!there)
+        return rtnl.del_link("d0");
+    return first_error({rtnl.add_dummy("d0"), rtnl.set_up("d0")});
 }
 
-void World::addresses(const Rtnl &rtnl, bool there) const
+long World::on_device(const Rtnl &rtnl) const
 {
-    rtnl.address(there, "d0", "10.8.0.254", 16);
-    rtnl.address(there, "d0", "fd08::fe", 64);
+    return first_error({addresses(rtnl, true), routes(rtnl, true), neighbours(rtnl, true)});
 }
 
-void World::routes(const Rtnl &rtnl, bool there) const
+long World::addresses(const Rtnl &rtnl, bool there) const
 {
-    rtnl.route(there, "d0", "10.10.0.0", 16);
-    rtnl.route(there, "d0", "fd0a::", 64);
+    return first_error(
+        {rtnl.address(there, "d0", "10.8.0.254", 16), rtnl.address(there, "d0", "fd08::fe", 64)});
 }
 
-void World::neighbours(const Rtnl &rtnl, bool there) const
+long World::routes(const Rtnl &rtnl, bool there) const
 {
+    return first_error(
+        {rtnl.route(there, "d0", "10.10.0.0", 16), rtnl.route(there, "d0", "fd0a::", 64)});
+}
+
+long World::neighbours(const Rtnl &rtnl, bool there) const
+{
+    long err = 0;
     for (const char *ip : {"10.8.0.1", "10.8.0.2", "10.10.0.1", "fd08::1", "fd0a::1"})
-        rtnl.neighbour(there, "d0", ip);
+        err = first_error({err, rtnl.neighbour(there, "d0", ip)});
+    return err;
 }
 
 void World::receive(const std::atomic<bool> &done)

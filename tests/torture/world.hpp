@@ -29,11 +29,15 @@ public:
     std::vector<std::string> pick(Random &random, int family) const;
     // One of them, of the family alone.
     std::string one(Random &random, int family) const;
-    // The devices of the namespace as they are meant to be; false: none of it.
-    void device(const Rtnl &rtnl, bool there) const;
-    void addresses(const Rtnl &rtnl, bool there) const;
-    void routes(const Rtnl &rtnl, bool there) const;
-    void neighbours(const Rtnl &rtnl, bool there) const;
+    // The device of the namespace as it is meant to be, and what is on it; false: none
+    // of it. 0, or the first -errno.
+    long device(const Rtnl &rtnl, bool there) const;
+    long addresses(const Rtnl &rtnl, bool there) const;
+    long routes(const Rtnl &rtnl, bool there) const;
+    long neighbours(const Rtnl &rtnl, bool there) const;
+    long on_device(const Rtnl &rtnl) const; // all three are there
+    // For as long as one has it no other changes the device.
+    std::unique_lock<std::mutex> alone() { return std::unique_lock(changing_); }
     const selftest::NetNs &ns() const { return ns_; }
 
 private:
@@ -44,6 +48,7 @@ private:
     selftest::NetNs ns_, peer_;
     std::vector<Endpoint> receivers_;
     std::vector<std::string> universe_[2]; // IPv4, and both
+    std::mutex changing_;
     std::atomic<bool> done_ = false;
     std::thread receiver_;
 };

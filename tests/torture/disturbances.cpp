@@ -42,6 +42,26 @@ void neighbours(World &world, Census &census, unsigned)
     census.count("event: neighbours back", world.neighbours(rtnl, true), {});
 }
 
+// One with a queue goes once it has had something to send.
+void with_queue(World &world, Census &census, unsigned i)
+{
+    auto &device = world.queued()[i % world.queued().size()];
+    bool used = selftest::eventually([&] { return device.has_sent(); });
+    census.count("event: queue used", used ? 0 : -ETIMEDOUT, {});
+    auto lock = world.alone();
+    Rtnl rtnl;
+    census.count("event: with queue gone", device.remove(rtnl), {});
+    census.count("event: with queue back", device.make(rtnl), {});
+}
+
+void queue(World &world, Census &census, unsigned i)
+{
+    auto lock = world.alone();
+    Rtnl rtnl;
+    auto &device = world.queued()[i % world.queued().size()];
+    census.count("event: queue replaced", device.next_queue(rtnl), {});
+}
+
 // A namespace with sockets of its own, which send when nothing else holds it any
 // more, and with the other end of a device of the world's, which goes with it: so it
 // is seen that the one before is gone.
@@ -116,6 +136,8 @@ std::vector<Disturbance> disturbances()
             {addresses, {"event: addresses gone", "event: addresses back"}},
             {routes, {"event: routes gone", "event: routes back"}},
             {neighbours, {"event: neighbours gone", "event: neighbours back"}},
+            {with_queue, {"event: queue used", "event: with queue gone", "event: with queue back"}},
+            {queue, {"event: queue replaced"}},
             {namespaces, {"event: namespace made"}},
             {module, {}},
             {cpu, {"event: CPU offline", "event: CPU online"}}};

@@ -7,6 +7,7 @@
 #include "endpoint.hpp"
 
 #include <linux/if_link.h>
+#include <linux/pkt_sched.h>
 #include <linux/veth.h>
 
 namespace torture {
@@ -85,6 +86,18 @@ public:
         Request r(static_cast<uint16_t>(type), add ? NLM_F_CREATE | NLM_F_REPLACE : 0, m);
         r.attribute(NDA_DST, raw(ip));
         return ask(r.attribute(NDA_LLADDR, std::string("\x02\0\0\0\0\x02", 6)));
+    }
+    // What a device's packets wait in.
+    long queue(const std::string &device, const std::string &kind, const std::string &options) const
+    {
+        tcmsg m{};
+        m.tcm_ifindex = static_cast<int>(if_nametoindex(device.c_str()));
+        m.tcm_parent = TC_H_ROOT;
+        Request r(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, m);
+        r.attribute(TCA_KIND, zero(kind));
+        if (!options.empty())
+            r.attribute(TCA_OPTIONS, options);
+        return ask(r);
     }
 
 private:

@@ -120,8 +120,8 @@ void bind_it(Act &a)
 
 void bind_to_device(Act &a)
 {
-    const std::string devices[] = {"", "", "", "d0", "lo", "near", "slow"};
-    const auto &d = devices[a.pick(7)];
+    const std::string devices[] = {"", "", "", "d0", "lo", "near", "slow", "q0", "q1"};
+    const auto &d = devices[a.pick(9)];
     a.census.count("SO_BINDTODEVICE",
                    result(setsockopt(a.fd(), SOL_SOCKET, SO_BINDTODEVICE, d.data(),
                                      static_cast<socklen_t>(d.size()))),

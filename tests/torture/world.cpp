@@ -3,8 +3,8 @@
 
 namespace torture {
 
-// d0 is remade again and again, slow lets few datagrams leave, lo holds those that
-// are spread over time, near has a peer with receivers.
+// d0 is remade again and again, and so are those with a queue; slow lets few datagrams leave, lo
+// holds those that are spread over time, near has a peer with receivers.
 World::World(Census &census) : census_(census)
 {
     peer_.enter();
@@ -26,6 +26,9 @@ World::World(Census &census) : census_(census)
     Rtnl rtnl;
     if (first_error({device(rtnl, true), on_device(rtnl)}))
         throw std::runtime_error("the device of the world");
+    for (int n = 0; n < 2; n++)
+        if (queued_.emplace_back(n, ns_.fd()).make(rtnl))
+            throw std::runtime_error("a device with a queue");
     for (int i = 0; i < 4; i++) {
         receivers_.emplace_back("127.0.0.1");
         receivers_.emplace_back("::1");
@@ -38,6 +41,10 @@ World::World(Census &census) : census_(census)
         for (const auto &ip : {"10.8.0." + n, "fd08::" + n, "10.10.0." + n, "fd0a::" + n,
                                "10.9.0." + n, "10.77.0." + n, "10.11.0." + n})
             all.push_back(packed(ip, 9));
+        for (const auto &q : queued_) {
+            all.push_back(packed(q.behind4(i), 9));
+            all.push_back(packed(q.behind6(i), 9));
+        }
         // nobody is there: ICMP errors
         all.push_back(packed("127.0.0.1", i));
         all.push_back(packed("::1", i));
@@ -56,7 +63,7 @@ World::~World()
     done_ = true;
     receiver_.join();
     // what waits for a device holds its socket
-    run("ip link del slow; tc qdisc del dev lo root");
+    run("ip link del slow; ip link del q0; ip link del q1; tc qdisc del dev lo root");
 }
 
 std::vector<std::string> World::pick(Random &random, int family) const
@@ -65,9 +72,11 @@ std::vector<std::string> World::pick(Random &random, int family) const
     std::shuffle(some.begin(), some.end(), random);
     some.resize(1 + random() % (random() % 2 ? some.size() : 4));
     // now and then more than a batch, in more than a leaf
-    if (random() % 16 == 0)
+    if (random() % 16 == 0) {
+        const std::string to = random() % 2 ? "10.8.3." : "10.20.3.";
         for (uint16_t i = 0; i < 150; i++)
-            some.push_back(packed("10.8.3." + std::to_string(i), 9));
+            some.push_back(packed(to + std::to_string(i), 9));
+    }
     return some;
 }
 

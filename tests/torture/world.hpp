@@ -4,7 +4,7 @@
 #pragma once
 
 #include "census.hpp"
-#include "rtnl.hpp"
+#include "queued.hpp"
 
 #include "../selftests/messages.hpp"
 
@@ -36,7 +36,9 @@ public:
     long routes(const Rtnl &rtnl, bool there) const;
     long neighbours(const Rtnl &rtnl, bool there) const;
     long on_device(const Rtnl &rtnl) const; // all three are there
-    // For as long as one has it no other changes the device.
+    // Those whose datagrams pass a queue.
+    std::vector<QueuedDevice> &queued() { return queued_; }
+    // For as long as one has it no other changes any of these.
     std::unique_lock<std::mutex> alone() { return std::unique_lock(changing_); }
     const selftest::NetNs &ns() const { return ns_; }
 
@@ -47,6 +49,7 @@ private:
     Census &census_;
     selftest::NetNs ns_, peer_;
     std::vector<Endpoint> receivers_;
+    std::vector<QueuedDevice> queued_;
     std::vector<std::string> universe_[2]; // IPv4, and both
     std::mutex changing_;
     std::atomic<bool> done_ = false;

@@ -86,9 +86,11 @@ for f in "$REPO"/tests/fuzz/corpus/*; do
 	[ ! -f "$f" ] || programs+=("$f=/corpus/$(basename "$f")")
 done
 
-# Every fourth fault; `make test-long` has each, and the races.
-programs+=("$tort/faults_test=/tests/faults_test")
-expected+=,faults_test.xml
+# Every fourth fault, and races for seconds; `make test-long` has each, for long.
+for name in faults_test torture_test; do
+	programs+=("$tort/$name=/tests/$name")
+	expected+=,$name.xml
+done
 
 # The module as it is built outside the tree, to be loaded by the first guest.
 oot=$("$REPO/kernel/scripts/module.sh" "$obj" | tail -n 1)

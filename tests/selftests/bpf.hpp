@@ -53,6 +53,10 @@ inline bpf_insn store(uint8_t to, uint8_t from, size_t off)
 {
     return insn(BPF_STX | BPF_MEM | BPF_W, to, from, static_cast<int>(off), 0);
 }
+inline bpf_insn store_half(uint8_t to, uint8_t from, size_t off)
+{
+    return insn(BPF_STX | BPF_MEM | BPF_H, to, from, static_cast<int>(off), 0);
+}
 inline bpf_insn skip_unless(uint8_t reg, int32_t value, int insns)
 {
     return insn(BPF_JMP32 | BPF_JNE | BPF_K, reg, 0, insns, value);
@@ -168,6 +172,9 @@ inline int32_t number(std::string_view ip)
 {
     return static_cast<int32_t>(address(ip, 0).sin_addr.s_addr);
 }
+
+// The last word of an IPv6 address.
+inline int32_t last_word(uint32_t host) { return static_cast<int32_t>(htonl(host)); }
 
 // Runs at a sendmsg() to this address.
 inline Program at_sendmsg(std::string_view ip, std::vector<bpf_insn> then)

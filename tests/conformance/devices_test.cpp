@@ -2,14 +2,12 @@
 // Devices on the way out, and the queues before them.
 
 #include "duel.hpp"
+#include "queues.hpp"
 
 namespace conformance {
 namespace {
 
 class Devices : public Mirrored {};
-
-// fq_codel that drops nothing for having waited long, as it does on a slow machine.
-const std::string patient = "fq_codel target 10s interval 20s";
 
 constexpr size_t n = 5;
 
@@ -167,23 +165,6 @@ void expect_room_in(Mirror &mirror, const std::string &queue)
 
 TEST_F(Devices, SmallQueue) { expect_room_in(mirror(), "pfifo limit 10"); }
 
-struct QueueState {
-    size_t sent, dropped, waiting;
-};
-
-QueueState queue_of_near(const World &w)
-{
-    std::string text = output_of(*w.sender, "tc -s qdisc show dev near root");
-    QueueState q{};
-    size_t sent = text.find("Sent "), backlog = text.find("backlog ");
-    if (sent == std::string::npos || backlog == std::string::npos ||
-        sscanf(text.c_str() + sent, "Sent %*u bytes %zu pkt (dropped %zu", &q.sent, &q.dropped) !=
-            2 ||
-        sscanf(text.c_str() + backlog, "backlog %*[^ ] %zup", &q.waiting) != 1)
-        throw std::runtime_error(text);
-    return q;
-}
-
 // Queues that let three datagrams leave at once, and the next in a minute, and have
 // room for some. Those that drop the datagram that has no room say so; others make
 // room by dropping what came before, and that is their secret.
@@ -225,7 +206,7 @@ TEST_F(Devices, DropsHaveTheirMember)
         auto events = SendTrace::of_all().take();
         ASSERT_EQ(events.size(), 1u);
         EXPECT_EQ(events[0].fast, many_members);
-        auto q = queue_of_near(w);
+        auto q = queue_of(w, "near");
         EXPECT_GT(q.sent, 0u);
         EXPECT_GT(q.waiting, 20u);
         EXPECT_GT(q.dropped, 20u);

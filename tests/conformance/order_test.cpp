@@ -3,6 +3,7 @@
 // with an identifier of its own.
 
 #include "duel.hpp"
+#include "queues.hpp"
 
 #include <thread>
 
@@ -115,9 +116,6 @@ void expect_order(Mirror &mirror, const std::string &qdisc, uint32_t threads, ui
     In there(*w.peer);
     w.taps.emplace("far", Tap("far"));
 }
-
-// fq_codel that drops nothing for having waited long, as it does on a slow machine.
-const std::string patient = "fq_codel target 10s interval 20s";
 
 TEST_F(Order, PfifoFast) { expect_order(mirror(), "pfifo_fast", 1, 200, 100); }
 

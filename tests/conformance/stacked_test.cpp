@@ -3,6 +3,7 @@
 // queue, in batches, and is what sendto() would have sent.
 
 #include "duel.hpp"
+#include "numbered.hpp"
 
 namespace conformance {
 namespace {
@@ -177,13 +178,6 @@ private:
     }
 };
 
-std::string numbered(uint32_t number)
-{
-    std::string data = pattern(number % 2 ? 100 : 1000);
-    memcpy(data.data() + data.size() - sizeof(number), &number, sizeof(number));
-    return data;
-}
-
 TEST_F(InTurns, EachSend)
 {
     with_queues([&] {
@@ -202,37 +196,11 @@ TEST_F(InTurns, EachSend)
 // Many sends in a row: each member has each of them once, and in their order.
 TEST_F(InTurns, ManySends)
 {
-    constexpr uint32_t sends = 30;
     const auto addrs = addresses();
     with_queues([&] {
-        auto &w = mirror().group;
-        In in(*w.sender);
-        Sender s;
-        ASSERT_EQ(s.set(addrs), 0);
-        for (uint32_t i = 0; i < sends; i++) {
-            const std::string data = numbered(i);
-            EXPECT_EQ(s.send(data), static_cast<long>(data.size()));
-        }
-        std::map<std::string, uint32_t> next;
-        for (std::string tap : {"far", "far2", "far3", "far4"}) {
-            const size_t wanted = (tap == "far" ? 4 : 1) * rounds * sends;
-            auto frames = w.taps.at(tap).take(wanted);
-            EXPECT_EQ(frames.size(), wanted);
-            for (const auto &f : frames) {
-                // at the end, whatever is in front of it on the way
-                uint32_t number = 0;
-                memcpy(&number, f.bytes.data() + f.bytes.size() - sizeof(number), sizeof(number));
-                ASSERT_LT(number, sends);
-                const std::string data = numbered(number);
-                ASSERT_GT(f.bytes.size(), data.size() + 28);
-                const size_t at = f.bytes.size() - data.size();
-                const std::string member = f.address(at - 12);
-                EXPECT_TRUE(f.bytes.substr(at) == data) << "at " << member;
-                EXPECT_EQ(number, next[member]++) << "at " << member;
-            }
-        }
-        EXPECT_EQ(next.size(), addrs.size());
-        EXPECT_EQ(s.stat().totals.sent, sends * addrs.size());
+        expect_each_in_order(
+            mirror().group, addrs,
+            {{"far", 4 * rounds}, {"far2", rounds}, {"far3", rounds}, {"far4", rounds}}, 30);
     });
 }
 

@@ -101,6 +101,44 @@ TEST_F(Filter, SourceTranslated)
     mirror().checksum("near", true);
 }
 
+// Who is not tracked has no address translated, whatever was known before.
+TEST_F(Filter, SomeAreNotTracked)
+{
+    const std::string mine = "ip daddr 10.1.0.10-10.1.0.14 udp dport 9300 ";
+    std::vector<sockaddr_in> addrs;
+    for (unsigned i = 0; i < n; i++)
+        addrs.push_back(address("10.1.0." + std::to_string(first_neighbour + i), 9300));
+    // turned round, so that those with a connection lose it, too
+    for (const std::set<size_t> &untracked : {std::set<size_t>{1, 3}, {0, 2, 4}}) {
+        std::string raw, states;
+        for (size_t i = 0; i < n; i++) {
+            const std::string to =
+                "ip daddr " + std::string(inet_ntoa(addrs[i].sin_addr)) + " udp dport 9300 ";
+            if (untracked.count(i))
+                raw += to + "notrack\n";
+            states += to + "ct state " + (untracked.count(i) ? "untracked" : "new") + " counter\n";
+        }
+        Rules rules(mirror(), "ip",
+                    {{"filter hook output priority raw;", raw},
+                     {output, states},
+                     {"nat hook postrouting priority 100;", mine + "snat to 10.1.0.5"}});
+        Duel duel(mirror(), addrs);
+        for (size_t size : {1, 100, 1001, 1000}) {
+            duel.send({.data = pattern(size)}, everyone);
+            const auto &frames = duel.received("far");
+            for (size_t i = 0; i < n; i++)
+                EXPECT_EQ(frames[i].from(), untracked.count(i) ? "10.1.0.1" : "10.1.0.5") << i;
+        }
+        expect_same_counters(mirror());
+        const auto counted = output_of(*mirror().group.sender, "nft list ruleset");
+        size_t each = 0;
+        for (size_t at = 0; (at = counted.find("counter packets 4 ", at)) != std::string::npos;
+             at++)
+            each++;
+        EXPECT_EQ(each, n) << counted;
+    }
+}
+
 // To another address, another port, and out of another device.
 TEST_F(Filter, DestinationTranslated)
 {

@@ -68,6 +68,14 @@ Duel::Setup to_device(const std::string &name)
     return raw_option(SOL_SOCKET, SO_BINDTODEVICE, name.c_str(), name.size() + 1);
 }
 
+Duel::Setup owner(uid_t user)
+{
+    return [=](const Sender &s) {
+        if (fchown(s.fd(), user, static_cast<gid_t>(-1)) < 0)
+            throw std::runtime_error(std::string("owner: ") + strerror(errno));
+    };
+}
+
 Duel::Setup all_of(std::vector<Duel::Setup> setups)
 {
     return [setups = std::move(setups)](const Sender &s) {

@@ -96,6 +96,8 @@ private:
 Duel::Setup option(int level, int name, int value);
 Duel::Setup raw_option(int level, int name, const void *value, size_t len);
 Duel::Setup to_device(const std::string &name);
+// The socket becomes a user's.
+Duel::Setup owner(uid_t user);
 Duel::Setup all_of(std::vector<Duel::Setup> setups);
 
 } // namespace conformance

@@ -373,6 +373,27 @@ TEST_F(Ip6, Routes)
     expect(duel.all_fast());
 }
 
+// Whose the socket is, which can become another's.
+TEST_F(Ip6, ByUser)
+{
+    const std::string rule = "uidrange 1000-1999 dport 9001 lookup 207";
+    Change change(mirror(),
+                  "route add fd40::/64 via fd01::254\n"
+                  "route add fd40::/64 via fd02::254 table 207",
+                  "route del fd40::/64 table 207\nroute del fd40::/64");
+    // that it is of IPv6 cannot be told from it
+    mirror().each([&](const World &w) { feed(*w.sender, "ip -6 rule add " + rule, ""); });
+    Duel duel(mirror(), members6("fd40::", n));
+    for (auto [uid, matches] : {std::pair(0, false), {1000, true}, {2000, false}, {1999, true}}) {
+        SCOPED_TRACE("user " + std::to_string(uid));
+        duel.each(owner(static_cast<uid_t>(uid)));
+        for (size_t size : {100, 600, 100})
+            duel.send({.data = pattern(size)},
+                      {.fast = n, .frames = {{"far", n - matches}, {"far2", matches}}});
+    }
+    mirror().each([&](const World &w) { feed(*w.sender, "ip -6 rule del " + rule, ""); });
+}
+
 TEST_F(Ip6, NeighbourMoves)
 {
     Duel duel(mirror(), mixed_members(6));

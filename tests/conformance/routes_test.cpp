@@ -241,6 +241,35 @@ TEST_F(Routes, ByPortAndUser)
                 "rule del uidrange 0-0 dport 9003 lookup 107");
 }
 
+// Whose the socket is counts, not who sends; and it can become another's.
+TEST_F(Routes, ByUser)
+{
+    const std::string low = " uidrange 1000-1999 dport 9001 lookup 107",
+                      high = " uidrange 2000-2999 dport 9003 lookup 107",
+                      roots = " uidrange 0-0 dport 9004 lookup 107";
+    Change change(mirror(), "rule add" + low + "\nrule add" + high + "\nrule add" + roots,
+                  "rule del" + low + "\nrule del" + high + "\nrule del" + roots);
+    std::vector<sockaddr_in> addrs;
+    for (uint16_t port = 9000; port < 9005; port++)
+        addrs.push_back(address("10.5.0.10", port));
+    Duel duel(mirror(), addrs, owner(1500));
+    const auto goes_by_far2 = [&](size_t member) {
+        for (size_t size : {100, 500, 100}) {
+            duel.send({.data = pattern(size)},
+                      {.fast = 5, .frames = {{"far", member < 5 ? 4 : 5}, {"far2", member < 5}}});
+            for (const auto &f : duel.received("far2"))
+                EXPECT_EQ(f.word(Frame::ip + 22), 9000 + member);
+        }
+    };
+    goes_by_far2(1);
+    for (auto [uid, member] :
+         {std::pair(0, 4), {2500, 3}, {1000, 1}, {3000, 5}, {0, 4}, {1999, 1}}) {
+        SCOPED_TRACE("user " + std::to_string(uid));
+        duel.each(owner(static_cast<uid_t>(uid)));
+        goes_by_far2(static_cast<size_t>(member));
+    }
+}
+
 // Rules that ask for what all have in common, and for a member's own port.
 TEST_F(Routes, ByMarkAndTosOfSome)
 {

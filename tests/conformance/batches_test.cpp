@@ -113,6 +113,113 @@ TEST_F(Batches, Macvlan)
     mirror().ip("link del mv");
 }
 
+// Where a queue's datagrams pass what refuses some of them, and changes others, before
+// they are queued or when they would be: members go by the last bits of their address.
+class Policies : public Batches {
+protected:
+    static constexpr size_t members = 80, kinds = 8, each = members / kinds;
+
+    void SetUp() override
+    {
+        mirror().ip("route add 10.31.0.0/16 via 10.1.0.254");
+        mirror().tc("qdisc add dev near clsact\n"
+                    "filter add dev near egress protocol ip prio 1 u32 match u32 5 7 at 16 "
+                    "action pedit munge offset 28 u32 set 0 drop\n"
+                    "filter add dev near egress protocol ip prio 1 u32 match u32 7 7 at 16 "
+                    "action pedit munge offset 28 u32 set 0xdeadbeef");
+    }
+    void TearDown() override
+    {
+        if (!HasFailure()) {
+            mirror().tc("qdisc del dev near clsact");
+            mirror().ip("route del 10.31.0.0/16");
+        }
+        Batches::TearDown();
+    }
+    static std::string kind(unsigned k)
+    {
+        return "ip daddr & 0.0.0.7 == 0.0.0." + std::to_string(k) + " counter ";
+    }
+    // What sendto() tells, unless the socket asks for more.
+    static Outcome outcome(bool ordered, bool asks)
+    {
+        Outcome o{.fast = members, .frames = {{"far", 4 * each}}, .ordered = ordered};
+        for (size_t i = 0; i < members; i++) {
+            const size_t k = (i + 1) % kinds;
+            if (k == 1 || k == 2)
+                o.errors[i] = EPERM;
+            if (k == 3 || k == 5)
+                (asks ? o.errors : o.hidden)[i] = ENOBUFS;
+        }
+        return o;
+    }
+    static void expect_conformant(bool ordered)
+    {
+        for (bool asks : {false, true}) {
+            Duel duel(mirror(), many(0x0a1f0001, members), option(SOL_IP, IP_RECVERR, asks));
+            for (size_t size : {100, 1000}) {
+                duel.send({.data = pattern(size)}, outcome(ordered, asks));
+                size_t changed = 0;
+                for (const auto &f : duel.received("far"))
+                    changed += f.at(Frame::ip + 8) == 5 || f.at(Frame::ip + 1) == 0x60 ||
+                               f.data() != pattern(size);
+                EXPECT_EQ(changed, 3 * each);
+            }
+        }
+        // only those that nobody has refused come that far
+        const auto q = queue_of(mirror().group, "near");
+        EXPECT_EQ(q.sent, sends * 4 * each);
+        EXPECT_EQ(q.dropped + q.waiting, 0u);
+    }
+    // The same in both worlds: so many of each rule's kind.
+    static void expect_counted(size_t by_each_rule)
+    {
+        const auto counted = output_of(*mirror().one.sender, "nft list ruleset");
+        EXPECT_EQ(counted, output_of(*mirror().group.sender, "nft list ruleset"));
+        const std::string all = "counter packets " + std::to_string(by_each_rule) + " ";
+        size_t rules = 0;
+        for (size_t at = 0; (at = counted.find(all, at)) != std::string::npos; at++)
+            rules++;
+        EXPECT_EQ(rules, 6u) << counted;
+    }
+
+    static constexpr size_t sends = 4; // of expect_conformant()
+};
+
+TEST_F(Policies, OfSomeMembers)
+{
+    const Rules at_device(
+        mirror(), "netdev",
+        {{"filter hook egress device near priority 0;",
+          kind(3) + "drop\n" + kind(4) + "meta priority set 1:10\n" + kind(4) + "ip ttl set 5"}});
+    const Rules at_ip(mirror(), "ip",
+                      {{"filter hook output priority 0;", kind(1) + "drop"},
+                       {"filter hook postrouting priority 0;",
+                        kind(2) + "drop\n" + kind(6) + "ip dscp set cs3"}});
+    // the priority of one kind leaves it in the band of the others
+    with_queue(mirror(), "pfifo_fast", {"near"}, [](bool ordered) { expect_conformant(ordered); });
+    mirror().checksum("near", false);
+    with_queue(mirror(), patient, {"near"}, [](bool ordered) { expect_conformant(ordered); });
+    mirror().checksum("near", true);
+
+    // and is a class here
+    mirror().tc("qdisc add dev near root handle 1: htb default 2\n"
+                "class add dev near parent 1: classid 1:1 htb rate 10gbit quantum 60000\n"
+                "class add dev near parent 1:1 classid 1:2 htb rate 10gbit quantum 60000\n"
+                "class add dev near parent 1:1 classid 1:10 htb rate 10gbit quantum 60000");
+    expect_conformant(false);
+    mirror().each([](const World &w) {
+        const std::string text = output_of(*w.sender, "tc -s class show dev near");
+        const size_t at = text.find("class htb 1:10 "), sent = text.find("Sent ", at);
+        size_t packets = 0;
+        ASSERT_NE(sent, std::string::npos);
+        EXPECT_EQ(sscanf(text.c_str() + sent, "Sent %*u bytes %zu pkt", &packets), 1);
+        EXPECT_EQ(packets, sends * each);
+    });
+    mirror().tc("qdisc del dev near root");
+    expect_counted(3 * sends * each);
+}
+
 // Of one family, and of both in turns.
 class Batches6 : public Mirrored6 {};
 

@@ -103,6 +103,25 @@ TEST(IPv6, MappedAddressIsTheIPv4Address)
     EXPECT_EQ(s.set({in, ipv6("::127.0.0.1", 9), ipv4("127.0.0.1", 10)}), 0);
 }
 
+// A member that leaves the link to the socket is heard on one.
+TEST(IPv6, AMemberWithoutAScopeIsFoundWithOne)
+{
+    Sender s(ip::v6);
+    const auto any = ipv6("fe80::1", 9), heard = ipv6("fe80::1", 9, 1);
+    ASSERT_EQ(s.set({any, ipv6("fe80::2", 9)}), 0);
+    ASSERT_EQ(s.set_flags(GRP_F_COUNT), 0);
+    EXPECT_EQ(s.send_with("x", {.skip = heard}), 2);
+    EXPECT_EQ(s.totals().skipped, 1U);
+    // One with that scope is that one, also if it is named twice
+    ASSERT_EQ(s.add(heard), 0);
+    EXPECT_EQ(s.del({heard, heard}), -EADDRNOTAVAIL);
+    EXPECT_EQ(s.del(heard), 0);
+    EXPECT_EQ(s.slots()[0].second, any);
+    EXPECT_EQ(s.del(heard), 0);
+    EXPECT_EQ(s.del(heard), -EADDRNOTAVAIL);
+    EXPECT_EQ(s.stat().totals.members, 1U);
+}
+
 TEST(IPv6, ScopeCountsWhereThereIsALink)
 {
     Sender s(ip::v6);

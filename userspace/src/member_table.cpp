@@ -107,7 +107,14 @@ int member_table::remove(std::span<const udp_group_addr> leaving)
     left.reserve(leaving.size());
     writable();
     for (const auto &addr : leaving) {
-        auto node = index_.extract(address_key(addr));
+        address_key key(addr);
+        auto node = index_.extract(key);
+        // See find(); but one that has left here was meant, and is there no more
+        if (node.empty() && key.has_scope() &&
+            std::ranges::none_of(left, [&](const auto &l) { return l.key() == key; })) {
+            key.forget_scope();
+            node = index_.extract(key);
+        }
         if (node.empty()) {
             // They had room before, so nothing can fail
             for (auto &back : left)
@@ -121,9 +128,14 @@ int member_table::remove(std::span<const udp_group_addr> leaving)
     return 0;
 }
 
-member *member_table::find(const address_key &key) const
+member *member_table::find(address_key key) const
 {
     auto it = index_.find(key);
+    // A link-local member may leave it to the socket which link that is
+    if (it == index_.end() && key.has_scope()) {
+        key.forget_scope();
+        it = index_.find(key);
+    }
     return it != index_.end() ? it->second : nullptr;
 }
 

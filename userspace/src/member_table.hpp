@@ -70,7 +70,8 @@ public:
     // -EADDRNOTAVAIL: it is no member, or was there before.
     int remove(std::span<const udp_group_addr> leaving);
 
-    member *find(const address_key &key) const;
+    // By its address as it was given, or with the link that it was heard on.
+    member *find(address_key key) const;
     const version_ptr &now() const { return now_; }
     bool empty() const { return now_->members == 0; }
     void number(uint64_t generation) { now_->generation = generation; }

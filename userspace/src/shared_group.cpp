@@ -72,14 +72,8 @@ held_version shared_group::hold(udp_grpstat &totals) const
 
 void shared_group::count_icmp(const udp_group_addr &dest, int error)
 {
-    address_key key(dest);
     std::lock_guard lock(lock_);
-    auto *m = table_.find(key);
-    // A link-local member may leave it to the socket which link that is
-    if (m == nullptr && key.has_scope()) {
-        key.forget_scope();
-        m = table_.find(key);
-    }
+    auto *m = table_.find(address_key(dest));
     if (m == nullptr)
         return;
     m->icmp++;

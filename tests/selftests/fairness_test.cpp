@@ -3,6 +3,7 @@
 // that sends through the same device. What they wait for is measured in members
 // that are sent to meanwhile, and so does not depend on how fast the machine is.
 
+#include "../netdev.hpp"
 #include "messages.hpp"
 
 #include <linux/errqueue.h>
@@ -53,23 +54,8 @@ protected:
         run("ip link add out type dummy; ip link set out up; "
             "ip addr add 10.8.0.1/14 dev out; tc qdisc replace dev out root pfifo_fast");
     }
-    // How many datagrams have left by the device. /sys has those of another namespace.
-    static double sent()
-    {
-        std::ifstream in("/proc/thread-self/net/dev");
-        for (std::string line; std::getline(in, line);) {
-            std::istringstream words(line);
-            std::string device;
-            double value = 0;
-            words >> device;
-            // behind eight values of what it has received, the bytes, the packets
-            for (int i = 0; device == "out:" && i < 10; i++)
-                words >> value;
-            if (words && device == "out:")
-                return value;
-        }
-        throw std::runtime_error("no device");
-    }
+    // How many datagrams have left by the device.
+    static double sent() { return static_cast<double>(netdev::tx_packets("out").value()); }
 };
 
 // sendmmsg() to each of them, in calls as long as there can be.

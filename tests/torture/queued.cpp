@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "queued.hpp"
 
+#include "../netdev.hpp"
+
 namespace torture {
 namespace {
 
@@ -70,20 +72,8 @@ long QueuedDevice::next_queue(const Rtnl &rtnl)
 
 bool QueuedDevice::has_sent() const
 {
-    constexpr long own_packets = 20;
-    std::ifstream in("/proc/thread-self/net/dev");
-    for (std::string line; std::getline(in, line);) {
-        std::istringstream words(line);
-        std::string device;
-        long value = 0;
-        words >> device;
-        // behind eight values of what it has received, the bytes, the packets
-        for (int i = 0; i < 10; i++)
-            words >> value;
-        if (device == name_ + ":")
-            return value > own_packets;
-    }
-    return false;
+    constexpr uint64_t own_packets = 20;
+    return netdev::tx_packets(name_).value_or(0) > own_packets;
 }
 
 } // namespace torture

@@ -27,13 +27,16 @@ bench_kernel() {
 # The module that sends as sendmmsg() does, with transmit batching around it. A
 # kernel that was built elsewhere has it beside it, or the way is not possible.
 batch_module() {
-	BATCH_MODULE=$BENCH_KERNEL/sendmmsg_batch.ko
-	[ -f "$BENCH_KERNEL/Makefile" ] || return 0
-	rm -rf "$OUT/kernel"
-	cp -r "$BENCH/kernel" "$OUT/kernel"
-	quiet "$OUT/kernel.log" "building sendmmsg_batch.ko" \
-		make -C "$BENCH_KERNEL" M="$OUT/kernel" CC="ccache gcc" modules
-	cp "$OUT/kernel/sendmmsg_batch.ko" "$BATCH_MODULE"
+	local module=$BENCH_KERNEL/sendmmsg_batch.ko
+	if [ -f "$BENCH_KERNEL/Makefile" ]; then
+		rm -rf "$OUT/kernel"
+		cp -r "$BENCH/kernel" "$OUT/kernel"
+		quiet "$OUT/kernel.log" "building sendmmsg_batch.ko" \
+			make -C "$BENCH_KERNEL" M="$OUT/kernel" CC="ccache gcc" modules
+		cp "$OUT/kernel/sendmmsg_batch.ko" "$module"
+	fi
+	BATCH_FILES=()
+	[ ! -f "$module" ] || BATCH_FILES=("$module=/sendmmsg_batch.ko")
 }
 
 # The same kernel without group unicast; BENCH_PLAIN is one that is there.
@@ -52,11 +55,9 @@ bench_programs() { make -s -C "$BENCH" OUT="$OUT" experiments; }
 
 # bench_initramfs NAME GUEST-SCRIPT
 bench_initramfs() {
-	local module=()
-	[ ! -f "$BATCH_MODULE" ] || module=("$BATCH_MODULE=/sendmmsg_batch.ko")
 	"$REPO/tests/qemu/initramfs.sh" "$OUT/$1.gz" "$BENCH_KERNEL" "$BENCH/$2" \
 		"$BENCH/guest-net.sh=/net.sh" "$OUT/measure=/bin/measure" "$OUT/count=/bin/count" \
-		"$OUT/table=/bin/table" "$OUT/interface=/bin/interface" "${module[@]}"
+		"$OUT/table=/bin/table" "$OUT/interface=/bin/interface" "${BATCH_FILES[@]}"
 }
 
 # boot_counted NAME GUEST-SCRIPT [QEMU-OPTION...]: the guest's clock counts

@@ -29,7 +29,7 @@ boot() {
 	plan=() window=0
 	"$REPO/tests/qemu/initramfs.sh" "$dir.gz" "$BENCH_KERNEL" "$here/guest.sh" "$dir.plan=/plan" \
 		"$BENCH/guest-net.sh=/net.sh" "$out/slice=/bin/slice" "$out/known=/bin/known" \
-		"$out/count=/bin/count" "$BATCH_MODULE=/sendmmsg_batch.ko"
+		"$out/count=/bin/count" "${BATCH_FILES[@]}"
 	CPU=max,-erms,-fsrm APPEND=noreplace-smp \
 		"$REPO/tests/qemu/boot.sh" "$BENCH_KERNEL/bzImage" "$dir.gz" "$dir" 1800 \
 		-smp 1 -icount shift=0,sleep=off -plugin "$out/profile.so,out=$dir.windows$2" \

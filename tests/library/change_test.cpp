@@ -159,6 +159,8 @@ TEST(Change, WhichOfSeveralMistakes)
     auto too_many = many(UDP_GROUP_MAX_MEMBERS);
     too_many[4].sin_port = 0;
     EXPECT_EQ(s.add(too_many), -ENOBUFS);
+    EXPECT_EQ(s.del(too_many), -EADDRNOTAVAIL);
+    EXPECT_EQ(s.del(many(UDP_GROUP_MAX_MEMBERS + 1)), -ENOBUFS);
 
     ASSERT_EQ(set_option(s.fd(), IPPROTO_UDP, UDP_CORK, 1), 0);
     EXPECT_EQ(s.add(no_port), -EBUSY);

@@ -101,6 +101,8 @@ void member_table::leave(const member &m)
 
 int member_table::remove(std::span<const udp_group_addr> leaving)
 {
+    if (leaving.size() > UDP_GROUP_MAX_MEMBERS)
+        return -ENOBUFS;
     if (leaving.size() > now_->members)
         return -EADDRNOTAVAIL;
     std::vector<index_map::node_type> left;

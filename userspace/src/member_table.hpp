@@ -65,6 +65,7 @@ public:
     int add(const member_list &joining);
 
     // All of them leave; or
+    // -ENOBUFS: more than any group can have,
     // -EADDRNOTAVAIL: more than there are members; else, of the first that is wrong,
     // -EINVAL: it has port 0,
     // -EADDRNOTAVAIL: it is no member, or was there before.

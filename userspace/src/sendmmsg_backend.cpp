@@ -353,16 +353,15 @@ ssize_t sendmmsg_backend::send_group(const msghdr &msg, int flags)
 int sendmmsg_backend::plan_send(send_plan &plan, const send_request &request, const version &group,
                                 int flags)
 {
-    if (request.spread) {
+    if (request.spread.value_or(0) != 0) {
         int err = clock_.now(plan.depart);
         if (err != 0)
             return err;
     }
-    int err = plan.make(request, group);
-    if (err != 0)
-        return err;
     // As in the kernel, where what is a member's own is copied
-    return plan.own_length != 0 && (flags & MSG_ZEROCOPY) != 0 ? -EOPNOTSUPP : 0;
+    if (request.own && (flags & MSG_ZEROCOPY) != 0)
+        return -EOPNOTSUPP;
+    return plan.make(request, group);
 }
 
 // A send that may not wait starts only if there is room for all that it is for.

@@ -434,7 +434,7 @@ std::string Machine::send(Slot &slot, const Operation &op)
     return unchanged(slot, Change::None);
 }
 
-// sendmsg() and sendmmsg(), with all that a message can have.
+// sendmsg(), sendmmsg() and io_uring, with all that a message can have.
 Machine::Outcome Machine::send_message(const Slot &slot, const Operation &op, int flags, size_t len)
 {
     const auto &n = op.numbers;
@@ -468,7 +468,10 @@ Machine::Outcome Machine::send_message(const Slot &slot, const Operation &op, in
     msg.msg_iov = pieces.data();
     msg.msg_iovlen = pieces.size();
 
-    if (n[1] % 12 > 5)
+    const size_t form = n[1] % 12;
+    if (form > 9)
+        return observe([&] { return ring_.send(form + n[1] / 12 % 2 * 2, slot.fd, msg, flags); });
+    if (form > 5)
         return observe([&] { return ::sendmsg(slot.fd, &msg, flags); });
     std::array<mmsghdr, 4> many{};
     for (auto &m : many)

@@ -6,6 +6,7 @@
 #include "hostile.hpp"
 #include "program.hpp"
 #include "random.hpp"
+#include "ring.hpp"
 #include "view.hpp"
 
 #include <array>
@@ -65,6 +66,7 @@ private:
     Coverage *coverage_;
     const Visitor *visit_ = nullptr;
     Memory memory_;
+    Ring ring_;
     std::array<Slot, 3> slots_;
     int fail_nth_;
     uint64_t fail_ = 0; // in the next operation

@@ -10,7 +10,7 @@ seconds=${1:-600}
 seed=${SEED:-$(date +%s)}
 out=$REPO/build/fuzz-long
 kept=$CACHE/fuzz
-need build-essential libgtest-dev clang-14 libclang-rt-14-dev
+need build-essential libgtest-dev liburing-dev clang-14 libclang-rt-14-dev
 
 rm -rf "$out"
 mkdir -p "$out" "$kept/kernel" "$kept/library"

@@ -16,6 +16,8 @@ inline void arm_all_faults()
     };
     for (std::string what : {"failslab", "fail_page_alloc", "fail_usercopy"})
         put(what + "/verbose", "0");
+    for (std::string what : {"failslab", "fail_page_alloc", "fail_usercopy"})
+        put(what + "/times", "1000000000"); // which is counted down
     put("failslab/ignore-gfp-wait", "N");
     put("fail_page_alloc/ignore-gfp-wait", "N");
     put("fail_page_alloc/ignore-gfp-highmem", "N");
@@ -31,11 +33,13 @@ public:
     }
     struct Outcome {
         long result;
-        bool failed; // there was an n-th one
+        bool failed;  // there was an n-th one
+        bool is_copy; // and it was a copy, no allocation
     };
     // One system call; the fault counter is on for that alone.
     template <typename Call> Outcome operator()(int n, Call call)
     {
+        const long copies = copies_left();
         write_count(n);
         long is = call();
         char left = '0';
@@ -43,7 +47,7 @@ public:
         bool failed = pread(file_.get(), &left, 1, 0) == 1 && left == '0';
         while (pwrite(file_.get(), "0", 1, 0) != 1)
             ;
-        return {is, failed};
+        return {is, failed, copies_left() != copies};
     }
 
 private:
@@ -52,6 +56,14 @@ private:
         auto text = std::to_string(n);
         if (pwrite(file_.get(), text.data(), text.size(), 0) < 0)
             throw std::runtime_error("fail-nth");
+    }
+    // Nobody else has faults.
+    static long copies_left()
+    {
+        long left = 0;
+        if (!(std::ifstream("/sys/kernel/debug/fail_usercopy/times") >> left))
+            throw std::runtime_error("fail_usercopy");
+        return left;
     }
     selftest::Fd file_;
 };

@@ -3,10 +3,7 @@
 // send, and on no other. Each is met by root and by nobody.
 
 #include "bpf.hpp"
-#include "messages.hpp"
 #include "policy.hpp"
-
-#include <linux/if_link.h>
 
 namespace selftest {
 namespace {
@@ -118,90 +115,6 @@ TEST_P(Policy, TrafficControlDropsAtEgress)
     program.attach(static_cast<int>(if_nametoindex("lo")));
     auto rs = neighbours(3);
     sender([&] { expect_same(rs, {0, ENOBUFS, 0}); });
-}
-
-// In the driver of a veth pair's far end, and in front of it.
-constexpr uint32_t xdp_modes[] = {XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE};
-
-// At a datagram to this port, if it is long enough to have the bytes: r2 is
-// where it begins, with the Ethernet header.
-Program at_port(const Receiver &receiver, int bytes, const std::vector<bpf_insn> &then)
-{
-    const int n = static_cast<int>(then.size());
-    std::vector<bpf_insn> insns{
-        load(r2, r1, offsetof(xdp_md, data)),
-        load(r3, r1, offsetof(xdp_md, data_end)),
-        copy(r4, r2),
-        add(r4, bytes),
-        insn(BPF_JMP | BPF_JGT | BPF_X, r4, r3, n + 2, 0),
-        load_half(r4, r2, 36),
-        skip_unless(r4, receiver.address().sin_port, n),
-    };
-    insns.insert(insns.end(), then.begin(), then.end());
-    insns.push_back(set(r0, XDP_PASS));
-    insns.push_back(leave());
-    return {BPF_PROG_TYPE_XDP, BPF_XDP, insns};
-}
-
-TEST_P(Policy, ThePeersDeviceDropsAMember)
-{
-    for (uint32_t mode : xdp_modes) {
-        SCOPED_TRACE(mode);
-        NetNs here;
-        Veth veth(here);
-        auto rs = veth.receivers(4);
-        auto program = at_port(rs[2], 42, {set(r0, XDP_DROP), leave()});
-        veth.peer().enter();
-        auto link = program.attach_xdp("far", mode);
-        here.enter();
-        // what becomes of it behind the device nobody is told
-        sender([&] {
-            Sender s;
-            ASSERT_EQ(s.set(addresses(rs)), 0);
-            for (auto &r : rs)
-                EXPECT_EQ(s.send_to(data, r.address()), length);
-            expect_received(rs, {0, 0, -1, 0});
-            EXPECT_EQ(s.send(data), length);
-            expect_received(rs, {0, 0, -1, 0});
-            EXPECT_EQ(s.stat().totals.sent, rs.size());
-        });
-    }
-}
-
-// Members' datagrams share the pages of the data: what is written into one, at
-// the peer's, is in no other.
-TEST_P(Policy, ThePeersDeviceWritesIntoAMembersDatagram)
-{
-    const std::string sent = pattern(1400);
-    std::string written = sent;
-    // behind the headers: far beyond what is in a head of its own
-    constexpr int at = 1000;
-    memset(&written[at], 0x55, 4);
-    for (uint32_t mode : xdp_modes) {
-        SCOPED_TRACE(mode);
-        NetNs here;
-        Veth veth(here);
-        auto rs = veth.receivers(4);
-        auto program =
-            at_port(rs[1], 42 + at + 4,
-                    {insn(BPF_ST | BPF_MEM | BPF_W, r2, 0, 42 + at, 0x55555555),
-                     // whose sum is not looked at any more
-                     insn(BPF_ST | BPF_MEM | BPF_H, r2, 0, 40, 0), set(r0, XDP_PASS), leave()});
-        veth.peer().enter();
-        auto link = program.attach_xdp("far", mode);
-        here.enter();
-        sender([&] {
-            Sender s;
-            ASSERT_EQ(s.set(addresses(rs)), 0);
-            EXPECT_EQ(s.send_to(sent, rs[1].address()), static_cast<long>(sent.size()));
-            EXPECT_TRUE(rs[1].next() == written);
-            for (int i = 0; i < 3; i++) {
-                EXPECT_EQ(s.send(sent), static_cast<long>(sent.size()));
-                for (size_t r = 0; r < rs.size(); r++)
-                    EXPECT_TRUE(rs[r].next() == (r == 1 ? written : sent)) << "member " << r;
-            }
-        });
-    }
 }
 
 } // namespace

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What `make test-long` does: races and faults for long, on the debug kernel and on
-# one that looks for data races: run.sh [SECONDS [TIMES [SEED]]]
+# one that looks for data races; on the former also what others wait for beside a send
+# to as many members as there can be: run.sh [SECONDS [TIMES [SEED]]]
 # SECONDS is how long the torture lasts on either, TIMES how often each change of
 # the world strikes meanwhile. KERNELS names those to run on, "debug kcsan" if it is
 # not set. Prints the figures, then "N passed, N failed".
@@ -15,6 +16,9 @@ rm -rf "$out"
 mkdir -p "$out"
 quiet "$out/build.log" "building the torture" \
 	make -C "$REPO/tests/torture" OUT="$REPO/build/torture" -j"$JOBS"
+quiet "$out/build-fairness.log" "building what waits beside a large group" \
+	make -C "$REPO/tests/selftests" OUT="$REPO/build/selftests" \
+	"$REPO/build/selftests/fairness_test"
 
 rc=0
 expected=
@@ -34,11 +38,15 @@ for config in "${kernels[@]}"; do
 		programs+=("$REPO/build/torture/$name=/tests/$config-$name")
 		expected+=$config-$name.xml,
 	done
+	if [ "$config" = debug ]; then
+		programs+=("$REPO/build/selftests/fairness_test=/tests/$config-fairness_test")
+		expected+=$config-fairness_test.xml,
+	fi
 	"$REPO/tests/qemu/initramfs.sh" "$out/$config.gz" "${bzimage%/arch/*}" \
 		"$REPO/tests/qemu/guest-test.sh" "${programs[@]}"
 	# a CPU that goes and comes again takes seconds on a busy machine
 	TOLERATE=$tolerate APPEND="TORTURE_SECONDS=$duration TORTURE_TIMES=$times \
-		TORTURE_SEED=$seed TORTURE_SNAPSHOT_SECONDS=20 TORTURE_FAULT_STEP=1" \
+		TORTURE_SEED=$seed TORTURE_SNAPSHOT_SECONDS=20 TORTURE_FAULT_STEP=1 FAIRNESS_MEMBERS=65536" \
 		"$REPO/tests/qemu/boot.sh" "$bzimage" "$out/$config.gz" "$out/$config" \
 		$((3 * duration + 6 * times + 3600)) -smp 2 || rc=1
 	expected+=$config.ok,
@@ -49,6 +57,7 @@ done
 if [ -e "$out/kcsan/console.log" ]; then
 	"$REPO/tests/torture/races.py" "$out/kcsan/console.log" || rc=1
 fi
+grep -hE ' beside .*: waited ' "${logs[@]}" || true # the debug kernel's alone has it
 "$REPO/tests/torture/figures.py" "${logs[@]}"
 "$REPO/tests/qemu/verdict.py" "$TREE" "$expected" "${results[@]}" || rc=1
 exit $rc

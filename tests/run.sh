@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What `make test` does: the library on the host, then everything else in a
-# guest with a kernel that notices mistakes.
+# What `make test` does: the library on the host, then everything else in guests
+# with a kernel that notices mistakes.
 . "$(dirname "$0")/../kernel/scripts/common.sh"
 
 out=$REPO/build/test
@@ -37,7 +37,7 @@ expected+=,udp_group_fast6.ktap,udp_group_mixed.ktap,udp_group_batch.ktap
 expected+=,outside-udp_group_addr.ktap,outside-udp_group_version.ktap,outside-udp_group_uapi.ktap,outside-udp_group_socket.ktap
 expected+=,outside-udp_group_fast.ktap,outside-udp_group_fast6.ktap,outside-udp_group_mixed.ktap
 expected+=,outside-udp_group_batch.ktap
-expected+=,kunit.ok,guest.ok,smack.ok
+expected+=,kunit.ok,guest.ok,conformance.ok,smack.ok
 rc=0
 
 # The library without kernel support, as it is on most hosts.
@@ -80,14 +80,14 @@ for t in "$REPO"/tests/selftests/*_test.cpp; do
 	programs+=("$self/$name=/tests/$name")
 done
 
-programs+=("$conf/conformance_test=/tests/conformance_test" "$fuzz/fuzz_test=/tests/fuzz_test")
+programs+=("$fuzz/fuzz_test=/tests/fuzz_test")
 expected+=,conformance_test.xml,fuzz_test.xml
 for f in "$REPO"/tests/fuzz/corpus/*; do
 	[ ! -f "$f" ] || programs+=("$f=/corpus/$(basename "$f")")
 done
 
 # Every fourth fault, and races for seconds; `make test-long` has each, for long.
-for name in faults_test torture_test; do
+for name in faults_test snapshot_test torture_test; do
 	programs+=("$tort/$name=/tests/$name")
 	expected+=,$name.xml
 done
@@ -101,9 +101,16 @@ oot=$("$REPO/kernel/scripts/module.sh" "$obj" | tail -n 1)
 APPEND=kunit.enable=1 \
 	"$REPO/tests/qemu/boot.sh" "$bzimage" "$out/kunit.gz" "$out/kunit" 900 -smp 2 || rc=1
 
+# Two guests at once: most tests have something to do for one processor at a time,
+# and the conformance tests last as long as all others.
+"$REPO/tests/qemu/initramfs.sh" "$out/conformance.gz" "$obj" \
+	"$REPO/tests/qemu/guest-test.sh" "$conf/conformance_test=/tests/conformance_test"
 "$REPO/tests/qemu/initramfs.sh" "$out/guest.gz" "$obj" \
 	"$REPO/tests/qemu/guest-test.sh" "${programs[@]}"
-"$REPO/tests/qemu/boot.sh" "$bzimage" "$out/guest.gz" "$out/guest" 3900 -smp 2 || rc=1
+"$REPO/tests/qemu/boot.sh" "$bzimage" "$out/conformance.gz" "$out/conformance" 3900 -smp 2 &
+conformance=$!
+	"$REPO/tests/qemu/boot.sh" "$bzimage" "$out/guest.gz" "$out/guest" 3900 -smp 2 || rc=1
+wait "$conformance" || rc=1
 
 # Smack refuses to an AF_INET6 socket what others allow, so it is there for nobody
 # else.
@@ -114,10 +121,10 @@ APPEND=lsm=smack \
 
 # Which lines of the kernel's part the guests have run. `make coverage` says more, and
 # fails if these are too few.
-"$REPO/tests/coverage/report.py" "$obj" "$out/coverage.txt" "$out"/{kunit,guest,smack}/results/gcov |
+"$REPO/tests/coverage/report.py" "$obj" "$out/coverage.txt" "$out"/{kunit,guest,conformance,smack}/results/gcov |
 	sed -n '/  all$/s/^/lines, run, %: /p' || true
 cat "$out/guest/results/fuzz.txt" || true
 "$REPO/tests/torture/figures.py" "$out"/guest/results/*.log || true
 "$REPO/tests/qemu/verdict.py" "$TREE" "$expected" \
-	"$out/host" "$out/kunit/results" "$out/guest/results" "$out/smack/results" || rc=1
+	"$out/host" "$out"/{kunit,guest,conformance,smack}/results || rc=1
 exit $rc

@@ -7,4 +7,4 @@
 out=$REPO/build/test
 [ -d "$out/guest/results/gcov" ] || die "make test comes first"
 "$REPO/tests/coverage/report.py" "$CACHE/build/$KVER-debug" "$out/coverage.txt" \
-	"$out"/{kunit,guest,smack}/results/gcov
+	"$out"/{kunit,guest,conformance,smack}/results/gcov

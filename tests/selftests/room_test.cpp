@@ -68,9 +68,22 @@ protected:
             while (!done && threads == 1)
                 look();
         });
+        // They begin at the same time, and ask for room that only one of them can have
+        std::atomic<int> ready = 0;
+        std::vector<std::atomic<pid_t>> ids(static_cast<size_t>(threads));
         std::vector<std::thread> senders;
-        for (int t = 0; t < threads; t++)
-            senders.push_back(waiting_thread([&] { s.send(bytes, load.flags); }));
+        for (auto &id : ids)
+            senders.emplace_back([&] {
+                id = gettid();
+                ready++;
+                while (ready < threads)
+                    continue;
+                s.send(bytes, load.flags);
+            });
+        while (ready < threads)
+            std::this_thread::yield();
+        for (auto &id : ids)
+            await_sleep(id);
         done = true;
         watch.join();
         look();

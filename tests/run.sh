@@ -9,7 +9,7 @@ conf=$REPO/build/conformance
 lib=$REPO/build/library
 fuzz=$REPO/build/fuzz
 tort=$REPO/build/torture
-need build-essential libgtest-dev pkg-config liburing-dev libbpf-dev iproute2 \
+need build-essential ccache libgtest-dev pkg-config liburing-dev libbpf-dev iproute2 \
 	clang-14 libclang-rt-14-dev
 
 rm -rf "$out"
@@ -17,6 +17,7 @@ mkdir -p "$out/host"
 
 bzimage=$("$REPO/kernel/scripts/build.sh" debug | tail -n 1)
 obj=${bzimage%/arch/*}
+cached_compilers
 
 quiet "$out/selftests.log" "building the selftests" \
 	make -C "$REPO/tests/selftests" OUT="$self" -j"$JOBS"

@@ -44,6 +44,10 @@ as_root() {
 	if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
+# Compilers, for what runs here, that a fresh clone finds warm. A program's debug
+# information may name the clone that was first.
+cached_compilers() { export CC="ccache cc" CXX="ccache g++" CCACHE_NOHASHDIR=1; }
+
 # need PACKAGE...: installs those that are missing.
 need() {
 	local missing=() p

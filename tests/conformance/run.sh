@@ -5,7 +5,8 @@
 . "$(dirname "$0")/../../kernel/scripts/common.sh"
 
 out=$REPO/build/conformance
-need build-essential libgtest-dev
+need build-essential ccache libgtest-dev
+cached_compilers
 
 mkdir -p "$out"
 if [ -n "${CONFORMANCE_KERNEL:-}" ]; then

@@ -10,7 +10,8 @@ seconds=${1:-600}
 seed=${SEED:-$(date +%s)}
 out=$REPO/build/fuzz-long
 kept=$CACHE/fuzz
-need build-essential libgtest-dev liburing-dev clang-14 libclang-rt-14-dev
+need build-essential ccache libgtest-dev liburing-dev clang-14 libclang-rt-14-dev
+cached_compilers
 
 rm -rf "$out"
 mkdir -p "$out" "$kept/kernel" "$kept/library"

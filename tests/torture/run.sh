@@ -10,7 +10,8 @@
 duration=${1:-1800} times=${2:-1000} seed=${3:-1}
 read -ra kernels <<<"${KERNELS:-debug kcsan}"
 out=$REPO/build/test-long
-need build-essential libgtest-dev liburing-dev
+need build-essential ccache libgtest-dev liburing-dev
+cached_compilers
 
 rm -rf "$out"
 mkdir -p "$out"

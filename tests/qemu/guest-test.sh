@@ -27,6 +27,7 @@ if [ -e /sys/kernel/debug/kmemleak ]; then
 	cat /sys/kernel/debug/kmemleak >/results/kmemleak
 	cat /results/kmemleak
 fi
+[ -e /sys/module/udp_group/refcnt ] || exit $fail # it is built in
 rmmod udp_group || fail=1
 
 exit $fail

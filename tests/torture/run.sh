@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What `make test-long` does: what others wait for beside a send to as many members as
-# there can be; then races and faults for long, on the debug kernel and on one that
-# looks for data races: run.sh [SECONDS [TIMES [SEED]]]
+# What `make test-long` does: races and faults for long, on the debug kernel and on
+# one that looks for data races; then what others wait for beside a send to as many
+# members as there can be: run.sh [SECONDS [TIMES [SEED]]]
 # SECONDS is how long the torture lasts on either, TIMES how often each change of
 # the world strikes meanwhile. KERNELS names those to run on, "debug kcsan" if it is
 # not set. Prints the figures, then "N passed, N failed".
@@ -25,12 +25,6 @@ rc=0
 expected=fairness_test.xml,fairness.ok,
 results=("$out/fairness/results")
 logs=()
-# On the kernel of the demonstration, which does nothing else: by the clock.
-bzimage=$("$REPO/kernel/scripts/build.sh" demo | tail -n 1)
-"$REPO/tests/qemu/initramfs.sh" "$out/fairness.gz" "${bzimage%/arch/*}" \
-	"$REPO/tests/qemu/guest-test.sh" "$REPO/build/selftests/fairness_test=/tests/fairness_test"
-APPEND=FAIRNESS_MEMBERS=65536 \
-	"$REPO/tests/qemu/boot.sh" "$bzimage" "$out/fairness.gz" "$out/fairness" 900 -smp 2 || rc=1
 
 # Of the kernel's own races only ours count, which races.py finds; faults are
 # injected on the debug kernel alone.
@@ -57,6 +51,13 @@ for config in "${kernels[@]}"; do
 	results+=("$out/$config/results")
 	logs+=("$out/$config/results/"*.log)
 done
+
+# On the kernel of the demonstration, which does nothing else: by the clock.
+bzimage=$("$REPO/kernel/scripts/build.sh" demo | tail -n 1)
+"$REPO/tests/qemu/initramfs.sh" "$out/fairness.gz" "${bzimage%/arch/*}" \
+	"$REPO/tests/qemu/guest-test.sh" "$REPO/build/selftests/fairness_test=/tests/fairness_test"
+APPEND=FAIRNESS_MEMBERS=65536 \
+	"$REPO/tests/qemu/boot.sh" "$bzimage" "$out/fairness.gz" "$out/fairness" 900 -smp 2 || rc=1
 
 if [ -e "$out/kcsan/console.log" ]; then
 	"$REPO/tests/torture/races.py" "$out/kcsan/console.log" || rc=1

@@ -234,8 +234,9 @@ void forward(const World &w, bool on)
     std::ofstream("/proc/sys/net/ipv6/conf/all/forwarding") << on;
 }
 
-// A router encrypts: it has the sender's own sk_buffs, which share their data. They are
-// no others by IPv6.
+// A router encrypts: it has the sender's own sk_buffs, which share their data. Not by
+// IPv6: there the members behind this router get nothing by sendto() either, and why was
+// not found.
 class EncryptedOnTheWay : public Encrypted {};
 
 INSTANTIATE_TEST_SUITE_P(By, EncryptedOnTheWay, testing::Values(v4),

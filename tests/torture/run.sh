@@ -52,7 +52,8 @@ for config in "${kernels[@]}"; do
 	logs+=("$out/$config/results/"*.log)
 done
 
-# On the kernel of the demonstration, which does nothing else: by the clock.
+# By the clock, so on the kernel of the demonstration, where a member costs what it does
+# on an ordinary one.
 bzimage=$("$REPO/kernel/scripts/build.sh" demo | tail -n 1)
 "$REPO/tests/qemu/initramfs.sh" "$out/fairness.gz" "${bzimage%/arch/*}" \
 	"$REPO/tests/qemu/guest-test.sh" "$REPO/build/selftests/fairness_test=/tests/fairness_test"

@@ -19,9 +19,9 @@ say() { printf '%s  %s\n' "$(date +%H:%M:%S)" "$*" >&2; }
 die() { say "error: $*"; exit 1; }
 
 # Runs a long command with its output in a log, and shows every now and then
-# how far it is. quiet LOG WHAT COMMAND...
+# how far it is, as the log tells or the file WATCH. quiet LOG WHAT COMMAND...
 quiet() {
-	local log=$1 what=$2 start=$SECONDS pid rc=0
+	local log=$1 what=$2 watch=${WATCH:-$1} start=$SECONDS pid rc=0
 	shift 2
 	say "$what (log: $log)"
 	"$@" >"$log" 2>&1 </dev/null &
@@ -29,7 +29,7 @@ quiet() {
 	while kill -0 "$pid" 2>/dev/null; do
 		sleep 1
 		if (((SECONDS - start) % 30 == 29)); then
-			say "  ... $((SECONDS - start)) s, $(wc -l <"$log") lines, now: $(tail -n 1 "$log" | cut -c1-70)"
+			say "  ... $((SECONDS - start)) s, $(wc -l <"$watch") lines, now: $(tail -n 1 "$watch" | tr -d '\r' | cut -c1-70)"
 		fi
 	done
 	wait "$pid" || rc=$?

@@ -20,7 +20,7 @@ mkdir -p "$out/results"
 # it can run a kernel.
 # The kernel counts ticks to see whether its timer works, and on a loaded machine
 # sees none: no_timer_check.
-quiet "$out/qemu.log" "booting $(basename "${bzimage%/arch/*}") in QEMU, at most $limit s" \
+WATCH=$out/console.log quiet "$out/qemu.log" "booting $(basename "${bzimage%/arch/*}") in QEMU, at most $limit s" \
 	timeout --foreground "$limit" qemu-system-x86_64 \
 	-nodefaults -no-user-config -display none -no-reboot \
 	-accel "${ACCEL:-tcg}" -cpu "${CPU:-max}" -m "${MEMORY:-1536M}" \

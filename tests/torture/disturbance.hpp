@@ -7,6 +7,7 @@
 namespace torture {
 
 struct Disturbance {
+    const char *name;
     // The i-th time.
     void (*strike)(World &world, Census &census, unsigned i);
     // What the kernel must have done each time, as the census calls it.

@@ -132,15 +132,18 @@ void cpu(World &, Census &census, unsigned)
 
 std::vector<Disturbance> disturbances()
 {
-    return {{device, {"event: device gone", "event: device back", "event: device usable"}},
-            {addresses, {"event: addresses gone", "event: addresses back"}},
-            {routes, {"event: routes gone", "event: routes back"}},
-            {neighbours, {"event: neighbours gone", "event: neighbours back"}},
-            {with_queue, {"event: queue used", "event: with queue gone", "event: with queue back"}},
-            {queue, {"event: queue replaced"}},
-            {namespaces, {"event: namespace made"}},
-            {module, {}},
-            {cpu, {"event: CPU offline", "event: CPU online"}}};
+    return {
+        {"device", device, {"event: device gone", "event: device back", "event: device usable"}},
+        {"addresses", addresses, {"event: addresses gone", "event: addresses back"}},
+        {"routes", routes, {"event: routes gone", "event: routes back"}},
+        {"neighbours", neighbours, {"event: neighbours gone", "event: neighbours back"}},
+        {"with queue",
+         with_queue,
+         {"event: queue used", "event: with queue gone", "event: with queue back"}},
+        {"queue", queue, {"event: queue replaced"}},
+        {"namespace", namespaces, {"event: namespace made"}},
+        {"module", module, {}},
+        {"CPU", cpu, {"event: CPU offline", "event: CPU online"}}};
 }
 
 } // namespace torture

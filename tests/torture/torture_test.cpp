@@ -8,6 +8,7 @@
 
 #include "disturbance.hpp"
 #include "operation.hpp"
+#include "strikes.hpp"
 
 #include <csignal>
 #include <sys/resource.h>
@@ -91,14 +92,15 @@ protected:
     // One after the other, evenly over the time; late is better than never. The
     // tormentors never rest: who strikes goes before them, or the last of a
     // thousand came an hour later.
-    template <typename Strike> std::thread at_times(const World &world, Strike strike) const
+    template <typename Strike>
+    std::thread at_times(const World &world, Strikes::Kind &kind, Strike strike) const
     {
-        return std::thread([=, this, &world] {
+        return std::thread([=, this, &world, &kind] {
             setpriority(PRIO_PROCESS, 0, -10); // of this thread
             world.ns().enter();
             for (unsigned i = 0; i < times; i++) {
                 std::this_thread::sleep_until(begin_ + seconds * i / times);
-                strike(i);
+                kind.strike([&] { strike(i); });
             }
         });
     }
@@ -118,6 +120,7 @@ TEST_F(Torture, OfSocketsThatAreShared)
 {
     Census census;
     World world(census);
+    Strikes strikes;
     {
         Victims victims(census);
         std::vector<std::unique_ptr<Tormentor>> tormentors;
@@ -126,10 +129,12 @@ TEST_F(Torture, OfSocketsThatAreShared)
                 std::make_unique<Tormentor>(Random(seed * 100 + t), world, census, victims));
         std::vector<std::thread> others;
         for (const auto &d : disturbances())
-            others.push_back(at_times(world, [&, d](unsigned i) { d.strike(world, census, i); }));
-        others.push_back(at_times(world, [&](unsigned i) {
+            others.push_back(at_times(world, strikes.of(d.name),
+                                      [&, d](unsigned i) { d.strike(world, census, i); }));
+        others.push_back(at_times(world, strikes.of("signal"), [&](unsigned i) {
             census.count("event: signal taken", tormentors[i % tormentors.size()]->signal(), {});
         }));
+        const auto progress = strikes.progress();
         for (auto &t : others)
             t.join();
         std::this_thread::sleep_until(begin_ + seconds);
@@ -150,6 +155,7 @@ TEST_F(Torture, OfSocketsThatAreShared)
     EXPECT_GE(census.of("event: rmmod"), all);
     EXPECT_GT(census.of("event: rmmod", EAGAIN) + census.of("event: rmmod", 0), 0)
         << "it was never there";
+    strikes.print();
     report(census);
 }
 

@@ -14,6 +14,9 @@ struct Disturbance {
     std::vector<const char *> effects;
 };
 
+// For the end of the last ones nobody waits.
+constexpr unsigned namespaces_at_once = 4;
+
 std::vector<Disturbance> disturbances();
 
 } // namespace torture

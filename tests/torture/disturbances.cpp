@@ -3,6 +3,8 @@
 
 #include <sys/syscall.h>
 
+#include <array>
+
 namespace torture {
 namespace {
 
@@ -64,16 +66,17 @@ void queue(World &world, Census &census, unsigned i)
 
 // A namespace with sockets of its own, which send when nothing else holds it any
 // more, and with the other end of a device of the world's, which goes with it: so it
-// is seen that the one before is gone.
+// is seen that one before is gone. That takes seconds, so some go at the same time.
 void namespaces(World &world, Census &census, unsigned i)
 {
     Fd here(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
     std::string name = "v" + std::to_string(i);
-    // Has the last of it, and time until the next one.
-    static thread_local std::jthread sender;
-    if (i) {
+    // Has the last of it, and time until its place is needed.
+    static thread_local std::array<std::jthread, namespaces_at_once> senders;
+    auto &sender = senders[i % senders.size()];
+    if (i >= senders.size()) {
         sender = std::jthread();
-        const auto before = "v" + std::to_string(i - 1);
+        const auto before = "v" + std::to_string(i - senders.size());
         bool gone = selftest::eventually([&] { return !if_nametoindex(before.c_str()); });
         census.count("event: namespace gone", gone ? 0 : -EBUSY, {});
     }

@@ -47,7 +47,7 @@ public:
         std::atomic<clock::rep> took_ = 0;
     };
 
-    // Before anybody is told.
+    // All of them before progress().
     Kind &of(const std::string &name) { return kinds_.emplace_back(name); }
     void print() const
     {
@@ -61,8 +61,10 @@ public:
             std::mutex mutex;
             std::condition_variable_any minute;
             std::unique_lock lock(mutex);
-            while (!minute.wait_for(lock, stop, std::chrono::minutes(1), [] { return false; }) &&
-                   !stop.stop_requested()) {
+            for (;;) {
+                minute.wait_for(lock, stop, std::chrono::minutes(1), [] { return false; });
+                if (stop.stop_requested())
+                    return;
                 std::ofstream("/dev/console") << line() << std::flush;
             }
         });

@@ -12,10 +12,9 @@ struct Disturbance {
     void (*strike)(World &world, Census &census, unsigned i);
     // What the kernel must have done each time, as the census calls it.
     std::vector<const char *> effects;
+    // What is still to happen after the last time.
+    void (*end)(World &world, Census &census) = [](World &, Census &) {};
 };
-
-// For the end of the last ones nobody waits.
-constexpr unsigned namespaces_at_once = 4;
 
 std::vector<Disturbance> disturbances();
 

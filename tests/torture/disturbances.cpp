@@ -64,22 +64,31 @@ void queue(World &world, Census &census, unsigned i)
     census.count("event: queue replaced", device.next_queue(rtnl), {});
 }
 
-// A namespace with sockets of its own, which send when nothing else holds it any
-// more, and with the other end of a device of the world's, which goes with it: so it
-// is seen that one before is gone. That takes seconds, so some go at the same time.
+// A namespace that goes has the other end of a device of the world's, which goes with
+// it: so it is seen. That takes seconds, so some go at the same time.
+struct Doomed {
+    std::string device;
+    std::jthread sender; // has the last of it
+
+    void await(Census &census)
+    {
+        sender = std::jthread();
+        if (device.empty())
+            return;
+        bool gone = selftest::eventually([&] { return !if_nametoindex(device.c_str()); });
+        census.count("event: namespace gone", gone ? 0 : -EBUSY, {});
+        device.clear();
+    }
+};
+thread_local std::array<Doomed, 4> doomed;
+
+// It has sockets of its own, which send when nothing else holds it any more.
 void namespaces(World &world, Census &census, unsigned i)
 {
     Fd here(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
-    std::string name = "v" + std::to_string(i);
-    // Has the last of it, and time until its place is needed.
-    static thread_local std::array<std::jthread, namespaces_at_once> senders;
-    auto &sender = senders[i % senders.size()];
-    if (i >= senders.size()) {
-        sender = std::jthread();
-        const auto before = "v" + std::to_string(i - senders.size());
-        bool gone = selftest::eventually([&] { return !if_nametoindex(before.c_str()); });
-        census.count("event: namespace gone", gone ? 0 : -EBUSY, {});
-    }
+    auto &[name, sender] = doomed[i % doomed.size()];
+    doomed[i % doomed.size()].await(census);
+    name = "v" + std::to_string(i);
     long made = 0, group = 0;
     {
         Rtnl outside;
@@ -109,6 +118,12 @@ void namespaces(World &world, Census &census, unsigned i)
         setns(here.get(), CLONE_NEWNET);
     }
     census.count("event: namespace made", made, {});
+}
+
+void last_namespaces(World &, Census &census)
+{
+    for (auto &d : doomed)
+        d.await(census);
 }
 
 // Somebody always has a group: it is refused, or comes again.
@@ -144,7 +159,10 @@ std::vector<Disturbance> disturbances()
          with_queue,
          {"event: queue used", "event: with queue gone", "event: with queue back"}},
         {"queue", queue, {"event: queue replaced"}},
-        {"namespace", namespaces, {"event: namespace made"}},
+        {"namespace",
+         namespaces,
+         {"event: namespace made", "event: namespace gone"},
+         last_namespaces},
         {"module", module, {}},
         {"CPU", cpu, {"event: CPU offline", "event: CPU online"}}};
 }

@@ -137,9 +137,17 @@ if [ "$what" = all ]; then
 	check "the module outside the tree" "$REPO/kernel/scripts/module.sh" "$CACHE/build/$KVER-demo"
 
 	mapfile -t tidy < <(cd "$REPO" && git ls-files 'userspace/*.cpp' 'tests/*.cpp')
+	rm -rf "$out/tidy"
+	printf '%s\n' "${tidy[@]}" >"$out/tidy.files"
+	quiet "$out/tidy.log" "clang-tidy on ${#tidy[@]} files" \
+		xargs -a "$out/tidy.files" -P "$JOBS" -I{} sh -c '
+			echo "$3"
+			mkdir -p "$2/$3"
+			clang-tidy --quiet "$1/$3" -- -std=c++20 -I"$1/userspace/include" \
+				-idirafter "$1/include/uapi" >"$2/$3/log" 2>&1 && touch "$2/$3/passed" || true' \
+			sh "$REPO" "$out/tidy" {}
 	for f in "${tidy[@]}"; do
-		check "clang-tidy $f" clang-tidy --quiet "$REPO/$f" -- -std=c++20 \
-			-I"$REPO/userspace/include" -idirafter "$REPO/include/uapi"
+		check "clang-tidy $f" sh -c 'cat "$1/log" && [ -e "$1/passed" ]' sh "$out/tidy/$f"
 	done
 fi
 

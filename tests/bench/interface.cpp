@@ -169,6 +169,8 @@ std::vector<char> first_but(const Packed &skip)
 // all over the group.
 void skip(size_t n)
 {
+    if (n < 2)
+        throw std::runtime_error("skip: in two members at least");
     const Socket s(AF_INET);
     s.change(SO_SETGRP, members("ip4", n));
     double none = 0;

@@ -242,10 +242,10 @@ TEST_F(Request, PrivateThatDoesNotFit)
     EXPECT_EQ(send_private(s_, 100, {1, 8, 0}, {0, 7}), -EINVAL);
     EXPECT_EQ(send_private(s_, 100, {1, 8, 0}, {5, 2}), -EINVAL);
     EXPECT_EQ(send_private(s_, 100, {1, 8, 0}, {6, 0}), -EDESTADDRREQ);
-    EXPECT_EQ(send_private(s_, 6 * 60000, {1, 60000, 0}), 360000);
+    EXPECT_EQ(send_private(s_, size_t{6} * 60000, {1, 60000, 0}), 360000);
     EXPECT_EQ(s_.totals().sent, 6U);
-    EXPECT_EQ(send_private(s_, 6 * 60000 + 5536, {1, 60000, 0}), -EMSGSIZE);
-    EXPECT_EQ(send_private(s_, 6 * 65536, {1, 65536, 0}), -EMSGSIZE);
+    EXPECT_EQ(send_private(s_, size_t{6} * 60000 + 5536, {1, 60000, 0}), -EMSGSIZE);
+    EXPECT_EQ(send_private(s_, size_t{6} * 65536, {1, 65536, 0}), -EMSGSIZE);
     EXPECT_EQ(send_private(s_, 100, {1, 0xffffffff, 0}), -EINVAL);
     EXPECT_EQ(s_.totals().sends, 1U);
     const char data[100] = {};

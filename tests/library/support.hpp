@@ -219,7 +219,7 @@ public:
         cmsg.cmsg_len = CMSG_LEN(value.size());
         control_.resize(at + CMSG_SPACE(value.size()));
         std::memcpy(&control_[at], &cmsg, sizeof(cmsg));
-        std::copy(value.begin(), value.end(), control_.begin() + at + CMSG_LEN(0));
+        std::ranges::copy(value, &control_[at] + CMSG_LEN(0));
         return std::move(*this);
     }
     // Without so many of the last bytes.

@@ -272,7 +272,7 @@ TEST_F(Churn, WhoStaysGetsEverythingOnce)
         records[std::to_string(m.addr.in.sin_addr.s_addr) + ":" +
                 std::to_string(m.addr.in.sin_port)] = &m;
     for (size_t r = 0; r < stay; r++) {
-        uint32_t next[2] = {}, skipped = 0, due = 2 * sends - sends / stay;
+        uint32_t next[2] = {}, skipped = 0, due = size_t{2} * sends - sends / stay;
         // those that are due are waited for, others not
         for (uint32_t n = 0; auto data = rs[r].next(n < due ? 0 : MSG_DONTWAIT); n++) {
             uint32_t which = data->at(0) == '1';

@@ -340,7 +340,7 @@ TEST_P(Count, NothingIsLostOrCountedTwice)
         uint32_t first = 0, end = slots;
         if (random() % 4) {
             first = static_cast<uint32_t>(random() % slots);
-            uint32_t count = static_cast<uint32_t>(random() % slots);
+            auto count = static_cast<uint32_t>(random() % slots);
             end = count ? std::min(slots, first + count) : slots;
             c.range(first, count);
         }

@@ -185,22 +185,22 @@ TEST_P(Errno, SegmentsThatCannotBe)
     constexpr uint16_t whole = 1452; // of an MTU, by either family
     struct {
         const char *what;
-        uint16_t segment;
         size_t size;
+        uint16_t segment;
         bool no_sum;
         bool fails;
-    } cases[] = {{"all is well", 1000, 5000, false, false},
-                 {"segments of 0", 0, 5000, false, false},
-                 {"as many as can be", 10, 10 * most, false, false},
-                 {"one more", 10, 10 * most + 1, false, true},
-                 {"very many", 1, 1000, false, true},
-                 {"as long as the MTU", whole, 5000, false, false},
-                 {"longer than the MTU", 1473, 5000, false, true},
-                 {"longer than any datagram", 65535, 5000, false, true},
-                 {"one segment, longer than the MTU", 2000, 1900, false, true},
-                 {"no sum", 1000, 5000, true, true},
-                 {"no sum, of one segment", 1000, 900, true, true},
-                 {"no sum, segments of 0", 0, 500, true, false}};
+    } cases[] = {{"all is well", 5000, 1000, false, false},
+                 {"segments of 0", 5000, 0, false, false},
+                 {"as many as can be", 10 * most, 10, false, false},
+                 {"one more", 10 * most + 1, 10, false, true},
+                 {"very many", 1000, 1, false, true},
+                 {"as long as the MTU", 5000, whole, false, false},
+                 {"longer than the MTU", 5000, 1473, false, true},
+                 {"longer than any datagram", 5000, 65535, false, true},
+                 {"one segment, longer than the MTU", 1900, 2000, false, true},
+                 {"no sum", 5000, 1000, true, true},
+                 {"no sum, of one segment", 900, 1000, true, true},
+                 {"no sum, segments of 0", 500, 0, true, false}};
     for (const auto &c : cases) {
         for (bool option : {false, true}) {
             SCOPED_TRACE(std::string(c.what) + (option ? ", option" : ""));

@@ -53,7 +53,7 @@ private:
                           std::string(reinterpret_cast<const char *>(&tbf), sizeof(tbf)));
         options.attribute(TCA_TBF_BURST, burst);
         netlink::Request change(RTM_NEWQDISC, flags, root());
-        change.attribute(TCA_KIND, std::string("tbf", 4));
+        change.attribute(TCA_KIND, std::string("tbf\0", 4));
         change.attribute(TCA_OPTIONS, options.inside(sizeof(tcmsg)));
         ASSERT_EQ(ask(change), 0);
     }

@@ -41,7 +41,7 @@ TEST_P(Subsets, EachSaysItsPart)
                      << ", spread " << spread << ", counted " << counted);
         const uint32_t begin = range ? first : 0, n = range ? count : slots;
         const std::string shared = "shared by " + std::to_string(which);
-        std::string prefixes = pattern(own * n);
+        std::string prefixes = pattern(size_t{own} * n);
         if (!private_part)
             prefixes.clear();
         Control c = way.control;
@@ -70,7 +70,7 @@ TEST_P(Subsets, EachSaysItsPart)
             sent++;
             // one too many from before would come first
             ASSERT_EQ(peers[i].next(),
-                      (private_part ? prefixes.substr((i - begin) * own, own) : "") + shared)
+                      (private_part ? prefixes.substr(size_t{i - begin} * own, own) : "") + shared)
                 << i;
             if (spread) {
                 EXPECT_GE(monotonic(), start + (i - begin) * uint64_t{30000000} / n) << i;

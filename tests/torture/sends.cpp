@@ -30,7 +30,8 @@ Errnos errnos(const Act &a, std::initializer_list<int> more = {})
 std::string data(Act &a)
 {
     const size_t sizes[] = {0, 1, 30, 100, 1000, 1400, 3000, 20000};
-    return std::string(sizes[a.pick(8)], 's');
+    std::string bytes(sizes[a.pick(8)], 's');
+    return bytes;
 }
 
 int flags(Act &a)

@@ -46,12 +46,13 @@ void fork_it(Act &a)
     pid_t pid = fork();
     if (pid == 0) {
         // nothing but system calls: the others' locks are as they were
-        do {
+        for (;;) {
             setsockopt(fd, SOL_SOCKET, SO_ADDGRP, addr.data(), static_cast<socklen_t>(addr.size()));
             send(fd, "s", 1, 0);
             setsockopt(fd, SOL_SOCKET, SO_DELGRP, addr.data(), static_cast<socklen_t>(addr.size()));
-        } while (kill_it);
-        _exit(0);
+            if (!kill_it)
+                _exit(0);
+        }
     }
     a.census.count("fork", pid < 0 ? -errno : 0, {EAGAIN, EINTR});
     if (pid < 0)

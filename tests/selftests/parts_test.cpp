@@ -48,7 +48,7 @@ TEST_F(Parts, InSegments)
         expect_none(rs);
 
         // the prefix is a part of the first segment
-        std::string prefixes(4 * 7, 'x');
+        std::string prefixes(size_t{4} * 7, 'x');
         for (size_t i = 0; i < prefixes.size(); i++)
             prefixes[i] = static_cast<char>('a' + i / 7);
         c.own(generation, 7);

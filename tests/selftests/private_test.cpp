@@ -192,7 +192,7 @@ TEST_P(Private, WhatCannotBe)
         {"first and count beyond", control().own(now, 1).range(5, 1), 100, -EINVAL},
         {"one behind the last", control().own(now, 1).range(4, 1), 100, -EINVAL},
         {"longer than a datagram", control().own(now, 1), 4 + 65535, -EMSGSIZE},
-        {"prefixes longer than that", control().own(now, 65536), 4 * 65536, -EMSGSIZE},
+        {"prefixes longer than that", control().own(now, 65536), size_t{4} * 65536, -EMSGSIZE},
         {"much", control().own(now, 1), UDP_GROUP_MAX_DATA, -EMSGSIZE},
         {"too much", control().own(now, 1), UDP_GROUP_MAX_DATA + 1, -EMSGSIZE},
         {"none at the end", control().own(now, 1).range(4, 0), 5, -EDESTADDRREQ},
@@ -320,7 +320,7 @@ TEST_P(Private, NobodyGetsWhatIsAnothersWhileMembersComeAndGo)
         if (stat.members.size() != stat.totals.members)
             continue; // more have joined while it was read
         // four bytes: who it is for
-        std::string data(stat.totals.slots * 4, '?');
+        std::string data(size_t{4} * stat.totals.slots, '?');
         for (const auto &m : stat.members) {
             uint32_t who = m.addr.in.sin_port;
             memcpy(data.data() + m.slot * size_t{4}, &who, 4);

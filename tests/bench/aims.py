@@ -119,6 +119,16 @@ def times(row, base):
                                                                    strict=True))
 
 
+def void_rows(name):
+    """Rows that do not count, where there is nobody to lose a datagram."""
+    def figure(results):
+        rows = results.rows(name)
+        if not rows:
+            raise Missing(f"{name}.json has no rows")
+        return sum("void" in row for row in rows)
+    return figure
+
+
 def card_ratio(device, other):
     def figure(results):
         mine, theirs = (results.row("cards", way=way, device=device, variant="interleaved")
@@ -187,6 +197,9 @@ AIMS = [
     Aim("scale", "group from 16 to 512 members on the link, spread", 10,
         spread("on-link", 512), unit="%"),
     Aim("scale", "a group of one, instructions above sendto", 0, single),
+    *(Aim(name, f"{what}: rows that do not count", 0, void_rows(name))
+      for name, what in (("micro", "dummy and veth"), ("variants", "with policies"),
+                         ("table", "the paper's table"))),
     Aim("doorbells", "e1000: doorbells a datagram, group of 100", 1 / 16, doorbells("e1000")),
     Aim("doorbells", "virtio-net: doorbells a datagram, group of 100", 1 / 16,
         doorbells("virtio-net")),

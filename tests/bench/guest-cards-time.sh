@@ -4,6 +4,7 @@
 . /net.sh
 
 members=1,4,16,64,100,256,1024,4096
+fewer=1,16,100,1024,4096
 sockets=connected,sendto,sendmmsg,sendmmsg-batched,io_uring,group
 # What is compared with a group round by round is next to it, and none of them
 # is measured in the state that another left the machine in.
@@ -16,7 +17,9 @@ curves() {
 			datagrams=1000 &&
 		measure "$1" clock=wall ways=$sockets,af_xdp members=$members change=1 rounds=5 \
 			datagrams=1000 &&
-		measure "$1" clock=wall ways=$sockets members=16,100,1024,4096 sndbuf=default rounds=5 \
+		measure "$1" clock=wall ways=$sockets members=$fewer bytes=100,1000 sndbuf=default \
+			rounds=5 datagrams=1000 &&
+		measure "$1" clock=wall ways=$sockets members=$fewer change=1 sndbuf=default rounds=5 \
 			datagrams=1000
 }
 {

@@ -4,12 +4,16 @@
 . /net.sh
 
 members=1,4,16,64,100,256,1024,4096
+fewer=1,16,100,1024,4096
 sockets=connected,sendto,sendmmsg,sendmmsg-batched,io_uring,group
 
 curves() {
 	measure "$1" ways=$sockets,af_xdp members=$members bytes=100,1000 rounds=3 datagrams=600 &&
 		measure "$1" ways=$sockets,af_xdp members=$members change=1 rounds=3 datagrams=600 &&
-		measure "$1" ways=$sockets members=16,100,1024 sndbuf=default rounds=3 datagrams=600 &&
+		measure "$1" ways=$sockets members=$fewer bytes=100,1000 sndbuf=default rounds=3 \
+			datagrams=600 &&
+		measure "$1" ways=$sockets members=$fewer change=1 sndbuf=default rounds=3 \
+			datagrams=600 &&
 		measure "$1" ways=pktgen-1,pktgen-64 bytes=100,1000
 }
 {

@@ -25,20 +25,23 @@ def page_svg(svg, name):
 
 def by_buffer(rows):
     """The same with the system's default send buffer, beside the large one."""
-    small = pick(rows, sndbuf="default", changed=False, bytes=100)
-    sizes = sorted({row["members"] for row in small})
+    return "".join(
+        f"<p>{what}, with the default and with a large send buffer:</p>" +
+        buffer_table([row for row in pick(rows, bytes=size, changed=changed)
+                      if row["variant"] == "plain"])
+        for what, size, changed in (("100 bytes", 100, False), ("1000 bytes", 1000, False),
+                                    ("100 bytes, a member changed before each send", 100, True)))
+
+
+def buffer_table(rows):
+    small = pick(rows, sndbuf="default")
+    columns = [(n, sndbuf) for n in sorted({row["members"] for row in small})
+               for sndbuf in ("default", "large")]
     body = []
     for way in [way for way in plots.ORDER if pick(small, way=way)]:
-        cells = []
-        for n in sizes:
-            for sndbuf in ("default", "large"):
-                found = pick(rows, way=way, members=n, sndbuf=sndbuf, changed=False, bytes=100)
-                found = [row for row in found if row["variant"] == "plain"]
-                cells.append(cell(found[0]) if found else "")
-        body.append([page.text(plots.label(way)), *cells])
-    head = [f"N = {n:,}, {sndbuf}" for n in sizes for sndbuf in ("default", "large")]
-    return "<p>100 bytes, with the default and with a large send buffer:</p>" + \
-        page.table(["way", *head], body)
+        found = [pick(rows, way=way, members=n, sndbuf=sndbuf) for n, sndbuf in columns]
+        body.append([page.text(plots.label(way)), *(cell(f[0]) if f else "" for f in found)])
+    return page.table(["way", *(f"N = {n:,}, {sndbuf}" for n, sndbuf in columns)], body)
 
 
 def cell(row, digits=0):

@@ -155,13 +155,14 @@ private:
     {
         Source::Run sum{0, 0};
         const uint64_t packets = device_.tx_packets(), start = now();
-        for (size_t left = options_.number("repeats"); left > 0; left--) {
+        const bool once = row.source->times_itself();
+        for (size_t left = once ? 1 : options_.number("repeats"); left > 0; left--) {
             auto [took, due] = row.source->run(sends_);
             sum.nanoseconds += took;
             sum.datagrams += due;
             drain(device_, packets + sum.datagrams - (left > 1 ? std::min(due, queued) : 0));
         }
-        if (wall_ && !row.source->times_itself())
+        if (wall_ && !once)
             sum.nanoseconds = now() - start;
         return sum;
     }
